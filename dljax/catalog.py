@@ -1,0 +1,100 @@
+"""The architectures there are, read from the model files' text: no jax, no registry."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One model file.
+
+    Attributes:
+        name: of the file.
+        family: of its folder.
+        paper: the first paragraph of its docstring.
+        level: 1 implemented, 2 learns, 3 parity, 4 reproduced: the highest claim in the ledger.
+        variants: the rows of VARIANTS.
+        published: variant -> trainable parameters.
+        experiments: the experiment files that import it.
+    """
+
+    name: str
+    family: str
+    paper: str
+    level: int
+    variants: tuple[str, ...]
+    published: dict[str, int]
+    experiments: tuple[Path, ...]
+
+    @property
+    def module(self) -> str:
+        return f"dljax.models.{self.family}.{self.name}"
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+    out: dict[str, ast.expr] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            out[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            out[node.target.id] = node.value
+    return out
+
+
+def ledger() -> list[dict[str, Any]]:
+    """The claims of ledger.toml."""
+    return tomllib.loads((_PACKAGE / "ledger.toml").read_text()).get("claim", [])
+
+
+def experiments_folder() -> Path | None:
+    """``experiments`` here, or beside the package in a checkout."""
+    for folder in (Path("experiments"), _PACKAGE.parent / "experiments"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def imported_models(path: Path) -> Iterator[str]:
+    """The model modules that a file imports, as "family.name"."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dljax.models."):
+            parts = node.module.split(".")[2:]  # type: ignore[union-attr]
+            for alias in node.names:
+                yield ".".join([*parts, alias.name] if len(parts) == 1 else parts[:2])
+
+
+def architectures() -> list[Architecture]:
+    """Every model file, in the order of family and name."""
+    folder = experiments_folder()
+    users: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.py")) if folder else []:
+        for name in set(imported_models(path)):
+            users.setdefault(name, []).append(path)
+    claims = ledger()
+    out = []
+    for path in sorted((_PACKAGE / "models").glob("*/*.py")):
+        tree = ast.parse(path.read_text())
+        constants = _constants(tree)
+        if "MODEL" not in constants:
+            continue
+        rows = constants["VARIANTS"]
+        assert isinstance(rows, ast.Dict), f"{path}: VARIANTS must be written as a dict"
+        name, family = path.stem, path.parent.name
+        out.append(
+            Architecture(
+                name,
+                family,
+                " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split()),
+                max([1, *(c["level"] for c in claims if c["architecture"] == name)]),
+                tuple(ast.literal_eval(key) for key in rows.keys if key is not None),
+                ast.literal_eval(constants["PUBLISHED"]),
+                tuple(users.get(f"{family}.{name}", ())),
+            )
+        )
+    return out

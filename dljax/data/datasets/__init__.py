@@ -1,0 +1,1 @@
+"""One file per dataset. Each has ``load(..., fake=False) -> (train, test)`` sources."""

@@ -1,0 +1,10 @@
+"""Transforms of gathered examples: (examples, one seed per example) -> examples."""
+
+import numpy as np
+
+from dljax.data.pipeline import Examples
+
+
+def unit(examples: Examples, seeds: np.ndarray) -> Examples:
+    """uint8 images to float32 in 0..1."""
+    return {**examples, "image": examples["image"].astype(np.float32) * np.float32(1 / 255)}

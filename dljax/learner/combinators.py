@@ -1,0 +1,126 @@
+"""Learner -> Learner. None of these knows what it wraps."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from dljax import axes
+from dljax.errors import UserError
+from dljax.learner.core import Gradient, Learner, State
+from dljax.types import Batch, Key, PyTree
+
+
+def _rewrapped(learner: Learner, wrap: Callable[[str, Gradient], Gradient], what: str) -> Learner:
+    if learner.rewrap is None:
+        raise UserError(f"{what} needs gradients, and this learner has none: leave it out")
+    return learner.rewrap(wrap)
+
+
+def accumulate(learner: Learner, k: int) -> Learner:
+    """Each gradient as the mean over ``k`` microbatches, taken one after the other.
+
+    Equal to the whole batch, random draws included (``axes.rows``), except for statistics over the
+    batch: BatchNorm then sees each microbatch alone. The batch must divide by ``k``.
+    """
+    if k < 1:
+        raise UserError(f"accumulate over {k} microbatches: expected a whole number above 0")
+
+    def wrap(name: str, gradient: Gradient) -> Gradient:
+        def accumulated(params, extra, batch, key):
+            size = jax.tree.leaves(batch)[0].shape[0]
+            if size % k:
+                raise UserError(f"a batch of {size} does not divide into {k} microbatches")
+            parts = jax.tree.map(lambda x: x.reshape(k, size // k, *x.shape[1:]), batch)
+
+            def one(carry, indexed):
+                extra, total = carry
+                index, part = indexed
+                with axes.microbatch(index, k):
+                    (loss, aux), grads = gradient(params, extra, part, key)
+                total = jax.tree.map(jnp.add, total, (loss, dict(aux.metrics), grads))
+                return (aux.extra, total), None
+
+            first = jax.tree.map(lambda x: x[0], parts)
+            (loss, aux), grads = jax.eval_shape(gradient, params, extra, first, key)
+            zeros = jax.tree.map(
+                lambda x: jnp.zeros(x.shape, x.dtype), (loss, dict(aux.metrics), grads)
+            )
+            # XLA's CPU convolutions lose their threads inside a loop (jax#12868), so unroll there.
+            unroll = k if jax.default_backend() == "cpu" and k <= 8 else 1
+            (extra, total), _ = lax.scan(one, (extra, zeros), (jnp.arange(k), parts), unroll=unroll)
+            loss, metrics, grads = jax.tree.map(lambda x: x / k, total)
+            return (loss, aux._replace(metrics=metrics, extra=extra)), grads
+
+        return accumulated
+
+    return _rewrapped(learner, wrap, "accumulate") if k > 1 else learner
+
+
+def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
+    """Losses and gradients computed in ``dtype``; parameters, optimizer and statistics stay as they
+    are.
+
+    With bfloat16 no loss scaling is needed (its exponent range is float32's). Models that compute in
+    their inputs' type follow, since parameters and floating inputs are both cast.
+    """
+
+    def cast(tree: PyTree, to: jnp.dtype) -> PyTree:
+        return jax.tree.map(
+            lambda x: x.astype(to) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+        )
+
+    def like(tree: PyTree, reference: PyTree) -> PyTree:
+        return jax.tree.map(lambda x, r: x.astype(r.dtype), tree, reference)
+
+    def wrap(name: str, gradient: Gradient) -> Gradient:
+        def low(params, extra, batch, key):
+            (loss, aux), grads = gradient(cast(params, dtype), extra, cast(batch, dtype), key)
+            aux = aux._replace(
+                metrics=cast(dict(aux.metrics), jnp.float32), extra=like(aux.extra, extra)
+            )
+            return (loss.astype(jnp.float32), aux), like(grads, params[name])
+
+        return low
+
+    return _rewrapped(learner, wrap, "mixed precision")
+
+
+def many_seeds(learner: Learner, n: int) -> Learner:
+    """``n`` models in one program, fed the same batches: every leaf of the State and every metric
+    gains a leading axis of ``n``. Member ``i`` has the key ``fold_in(key, i)``.
+    """
+
+    def init(key: Key, batch: Batch) -> State:
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
+        return jax.vmap(learner.init, in_axes=(0, None))(keys, batch)
+
+    def update(state: State, batch: Batch):
+        return jax.vmap(learner.update, in_axes=(0, None))(state, batch)
+
+    def evaluate(state: State, batch: Batch):
+        return jax.vmap(learner.evaluate, in_axes=(0, None))(state, batch)
+
+    def rewrap(wrap) -> Learner:
+        return many_seeds(_rewrapped(learner, wrap, "this combinator"), n)
+
+    return Learner(init, update, evaluate, rewrap)
+
+
+def freeze(
+    tx: optax.GradientTransformation, frozen: Callable[[str], bool]
+) -> optax.GradientTransformation:
+    """``tx`` for the parameters whose path ("conv1/kernel") is not ``frozen``; the rest stay.
+
+    At the optimizer and not the learner, so that XLA drops the unused gradients.
+    """
+
+    def labels(params: PyTree) -> PyTree:
+        def label(path, _):
+            return "frozen" if frozen("/".join(str(p.key) for p in path)) else "free"
+
+        return jax.tree_util.tree_map_with_path(label, params)
+
+    return optax.partition({"free": tx, "frozen": optax.set_to_zero()}, labels)

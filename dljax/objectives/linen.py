@@ -1,0 +1,44 @@
+"""Linen modules as functions of (params, extra): the one place that knows flax's collections."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from dljax.types import Extra, Key, Params, PyTree
+
+
+def streams(key: Key) -> dict[str, Key]:
+    """The streams of randomness a module may ask for: "dropout", and "noise" for latent draws."""
+    return {name: jax.random.fold_in(key, i) for i, name in enumerate(("dropout", "noise"))}
+
+
+def initialize(key: Key, modules: Mapping[str, tuple[nn.Module, tuple]]) -> tuple[Params, Extra]:
+    """Params and other collections of each named module, from its example inputs.
+
+    Args:
+        key: every module and stream of randomness gets its own key below this one.
+        modules: player -> (module, positional inputs). Modules take a keyword ``train``.
+    """
+    params, extra = {}, {}
+    for index, (name, (module, inputs)) in enumerate(modules.items()):
+        init_key, other = jax.random.split(jax.random.fold_in(key, index))
+        variables = module.init({"params": init_key, **streams(other)}, *inputs, train=False)
+        extra[name] = {k: v for k, v in variables.items() if k != "params"}
+        params[name] = variables.get("params", {})
+    return params, extra
+
+
+def forward(
+    module: nn.Module, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None, train: bool
+) -> tuple[Any, PyTree]:
+    """The module's output, and its collections after the pass (unchanged unless ``train``)."""
+    variables = {"params": params, **extra}
+    rngs = None if key is None else streams(key)
+    if not (train and extra):
+        return module.apply(variables, *inputs, train=train, rngs=rngs), extra
+    out, changed = module.apply(
+        variables, *inputs, train=True, rngs=rngs, mutable=list(extra.keys())
+    )
+    return out, {**extra, **changed}

@@ -1,0 +1,1 @@
+"""Where it runs: compilation, the loop, checkpoints, the run's folder, profiles, processes."""

@@ -1,0 +1,143 @@
+"""Checkpoints: Orbax, behind the one module that knows it."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from dljax.errors import UserError
+from dljax.learner import State
+
+# Orbax reports every file it writes at INFO and harmless fallbacks at WARNING.
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def _raw(state: State) -> State:
+    """Typed keys as the integers that are stored."""
+    return state._replace(key=jax.random.key_data(state.key))
+
+
+def disk_full(error: BaseException) -> bool:
+    return bool(
+        re.search(r"No space left|ENOSPC|RESOURCE_EXHAUSTED.*writ|File too large|EFBIG", str(error))
+    )
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest ``keep`` and the best, saved in the background.
+
+    Each is one atomic step: state, metrics and the step's number. Use as a context manager: leaving
+    it waits for the last save.
+    """
+
+    def __init__(self, workdir: Path, keep: int, best: tuple[str, str] | None):
+        """
+        Args:
+            best: (metric, ">=" or "<=") that says which checkpoint is best, if anything does.
+        """
+        self.folder = (workdir / "checkpoints").absolute()
+        keepers: list[Any] = [policies.LatestN(keep)]
+        if best:
+            metric, sign = best
+            keepers.append(
+                policies.BestN(
+                    get_metric_fn=lambda m: m.get(metric, float("-inf" if sign == ">=" else "inf")),
+                    reverse=sign == "<=",
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
+                )
+            )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy(keepers),
+            cleanup_tmp_directories=True,
+        )
+        try:
+            self.manager = ocp.CheckpointManager(self.folder, options=options)
+        except OSError as error:
+            raise self.failure(error) from None
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self.manager.close()
+        except Exception as failed:
+            if error is None:
+                raise self.failure(failed) from failed
+
+    def failure(self, error: BaseException) -> UserError:
+        if disk_full(error):
+            return UserError(
+                f"the disk is full: {self.folder} could not be written; free some space and run "
+                "the same command again, it goes on from the last whole checkpoint"
+            )
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return UserError(f"{self.folder} could not be written: {first}")
+
+    def latest(self) -> int | None:
+        """The newest step there is, or None."""
+        return self.manager.latest_step()
+
+    def best(self) -> int | None:
+        return self.manager.best_step()
+
+    def all(self) -> list[int]:
+        return sorted(self.manager.all_steps())
+
+    def save(self, step: int, state: State, metrics: dict[str, float] | None = None) -> None:
+        """Start saving ``state`` as ``step``; training may go on (and donate the state) at once."""
+        if step in self.manager.all_steps():
+            return
+        if jax.default_backend() == "cpu":
+            # There the host "copy" of a buffer is the buffer, which the next step overwrites.
+            state = jax.tree.map(lambda x: x.copy(), state)
+        try:
+            self.manager.save(step, args=ocp.args.StandardSave(_raw(state)), metrics=metrics)
+        except Exception as error:
+            raise self.failure(error) from error
+
+    def wait(self) -> None:
+        try:
+            self.manager.wait_until_finished()
+        except Exception as error:
+            raise self.failure(error) from error
+
+    def restore(self, step: int, abstract: State) -> State:
+        """The state saved as ``step``, placed as ``abstract`` says.
+
+        Raises:
+            UserError: it is truncated, or another model's.
+        """
+        key = abstract.key
+        data = jax.eval_shape(jax.random.key_data, key)
+        target = abstract._replace(
+            key=jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
+        )
+        try:
+            restored = self.manager.restore(step, args=ocp.args.StandardRestore(target))
+            mismatch = [
+                jax.tree_util.keystr(path)
+                for (path, want), got in zip(
+                    jax.tree_util.tree_leaves_with_path(target),
+                    jax.tree.leaves(restored),
+                    strict=True,
+                )
+                if want.shape != got.shape
+            ]
+            if mismatch:
+                raise ValueError(f"shapes differ at {mismatch[0]}")
+        except Exception as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            older = [s for s in self.all() if s < step]
+            ways = f"remove {self.folder / str(step)} to go on from " + (
+                f"step {older[-1]}" if older else "the start"
+            )
+            raise UserError(
+                f"checkpoint {step} is damaged or of another model ({first}); {ways}"
+            ) from None
+        return restored._replace(key=jax.random.wrap_key_data(restored.key))

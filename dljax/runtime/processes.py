@@ -1,0 +1,66 @@
+"""Several processes as one: who we are, and copies of a state that live on this host."""
+
+import os
+from functools import lru_cache
+
+import jax
+import numpy as np
+
+from dljax.errors import UserError
+from dljax.runtime.profile import Profile, cache_folder
+from dljax.types import PyTree
+
+COORDINATOR, COUNT, INDEX = "DLJAX_COORDINATOR", "DLJAX_PROCESSES", "DLJAX_PROCESS"
+
+
+@lru_cache(maxsize=1)
+def _join() -> None:
+    """Join the other processes of a launch (``dljax launch``, or srun); once, before any device."""
+    heartbeat = 15  # seconds until a silent peer counts as dead
+    if COORDINATOR in os.environ:
+        jax.distributed.initialize(
+            coordinator_address=os.environ[COORDINATOR],
+            num_processes=int(os.environ[COUNT]),
+            process_id=int(os.environ[INDEX]),
+            heartbeat_timeout_seconds=heartbeat,
+        )
+    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+        jax.distributed.initialize(heartbeat_timeout_seconds=heartbeat)
+
+
+def prepare(profile: Profile) -> None:
+    """Make this process fit for a profile: peers joined, caches set.
+
+    Raises:
+        UserError: the profile needs environment variables that must precede jax's start.
+    """
+    _join()
+    flags = os.environ.get("XLA_FLAGS", "")
+    missing = [f for f in profile.environment().get("XLA_FLAGS", "").split() if f not in flags]
+    if missing:
+        raise UserError(
+            f"profile {profile.name!r} needs XLA_FLAGS={' '.join(missing)!r} before jax starts: use "
+            "the dljax command, or set it in the environment"
+        )
+    if profile.compilation_cache != "off":
+        folder = profile.compilation_cache or str(cache_folder() / "compiled")
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    if profile.debug_nans:
+        jax.config.update("jax_debug_nans", True)
+
+
+def local_copy(tree: PyTree) -> PyTree:
+    """The tree with every array whole on this process; all processes must call it."""
+    if jax.process_count() == 1:
+        return tree
+    from jax.experimental import multihost_utils
+
+    def one(x):
+        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(one(jax.random.key_data(x)))
+        if x.is_fully_replicated:
+            return np.asarray(x.addressable_data(0))
+        return multihost_utils.process_allgather(x, tiled=True)
+
+    return jax.tree.map(one, tree)

@@ -1,0 +1,160 @@
+"""Profiles: where and how a run runs, from ``configs/*.toml``. They never change what it means."""
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dljax.errors import UserError, nearest
+
+_DEVICES = ("auto", "cpu", "gpu", "tpu")
+_PRECISIONS = ("float32", "bfloat16")
+_EXECUTORS = ("jit", "pmap")
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Devices along each axis of the mesh; -1 takes all that the other leaves.
+
+    The batch is divided over both axes; parameters and optimizer state over ``fsdp``.
+    """
+
+    data: int = -1
+    fsdp: int = 1
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What a Slurm job asks for (``dljax launch --slurm``)."""
+
+    nodes: int = 1
+    tasks_per_node: int = 1
+    gpus_per_node: int = 0
+    cpus_per_task: int = 2
+    memory: str = ""
+    time: str = "01:00:00"
+    partition: str = ""
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A row of ``configs``. Every key has a default that is right for one machine.
+
+    Attributes:
+        device: cpu, gpu, tpu, or auto for what jax finds.
+        executor: jit with shardings, or pmap.
+        precision: of losses and gradients; parameters stay float32.
+        microbatch: examples per gradient at most; the batch is then accumulated over several.
+        steps_per_call: steps scanned in one call to the device.
+        checkpoint_every: steps between checkpoints; 0 saves at the end of the run only.
+        keep: the newest checkpoints kept, beside the best.
+        host_devices: split the processor into this many devices (debugging; device = "cpu").
+        xla_flags: for XLA_FLAGS.
+        compilation_cache: folder of compiled programs; "" for the user's cache folder, "off" for none.
+        debug_nans: stop at the operation that makes the first NaN (slow).
+    """
+
+    name: str = "default"
+    device: str = "auto"
+    mesh: Mesh = Mesh()
+    executor: str = "jit"
+    precision: str = "float32"
+    microbatch: int = 0
+    steps_per_call: int = 1
+    checkpoint_every: int = 500
+    keep: int = 2
+    host_devices: int = 0
+    xla_flags: tuple[str, ...] = ()
+    compilation_cache: str = ""
+    debug_nans: bool = False
+    launcher: Launcher = field(default_factory=Launcher)
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables that must be set before jax is imported."""
+        flags = [os.environ.get("XLA_FLAGS", ""), *self.xla_flags]
+        if self.host_devices:
+            flags.append(f"--xla_force_host_platform_device_count={self.host_devices}")
+        out = {"XLA_FLAGS": " ".join(filter(None, flags))} if any(flags) else {}
+        platform = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}.get(self.device)
+        if platform and "JAX_PLATFORMS" not in os.environ:
+            out["JAX_PLATFORMS"] = platform
+        return out
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for compiled programs and decoded data."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dljax"
+
+
+def _checked(cls: type, given: dict[str, Any], where: str) -> Any:
+    known = {f.name: f for f in fields(cls) if f.name != "name" or cls is not Profile}
+    out: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            raise UserError(f"{where}: unknown key {key!r}; {nearest(key, known)}")
+        default = getattr(cls(), key)
+        if key in ("mesh", "launcher"):
+            if not isinstance(value, dict):
+                raise UserError(f"{where}: {key} must be a table, [{key}]")
+            out[key] = _checked(type(default), value, f"{where} [{key}]")
+            continue
+        value = tuple(value) if isinstance(value, list) else value
+        if type(value) is not type(default):
+            raise UserError(
+                f"{where}: {key} = {value!r}: expected {type(default).__name__}, like {default!r}"
+            )
+        out[key] = value
+    return cls(**out)
+
+
+def load_profile(name: str | Path | None = None) -> Profile:
+    """The profile of a file, of a name in ``configs/``, or the default one.
+
+    Raises:
+        UserError: no such file, not TOML, an unknown key, or a value out of range.
+    """
+    if name is None:
+        return Profile()
+    path, home = Path(name), Path(__file__).parents[2] / "configs"
+    if not path.suffix:
+        candidates = [Path("configs") / f"{name}.toml", home / f"{name}.toml"]
+        path = next((p for p in candidates if p.is_file()), path)
+    if not path.is_file():
+        if str(name) in ("cpu", "gpu", "tpu"):  # an installed package has no configs folder
+            return Profile(name=str(name), device=str(name))
+        folder = path.parent if path.suffix else (home if home.is_dir() else Path("configs"))
+        known = [p.stem for p in folder.glob("*.toml")] or ["cpu", "gpu", "tpu"]
+        raise UserError(f"no profile {name}: {nearest(path.stem, known)}")
+    try:
+        given = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from None
+    profile: Profile = _checked(Profile, given, str(path))
+    for key, allowed in (
+        ("device", _DEVICES),
+        ("precision", _PRECISIONS),
+        ("executor", _EXECUTORS),
+    ):
+        if getattr(profile, key) not in allowed:
+            raise UserError(
+                f"{path}: {key} = {getattr(profile, key)!r}: expected {' | '.join(allowed)}"
+            )
+    for key, low in (
+        ("microbatch", 0),
+        ("steps_per_call", 1),
+        ("checkpoint_every", 0),
+        ("keep", 1),
+        ("host_devices", 0),
+    ):
+        if getattr(profile, key) < low:
+            raise UserError(f"{path}: {key} = {getattr(profile, key)}: expected {low} or more")
+    sizes = (profile.mesh.data, profile.mesh.fsdp)
+    if any(size < 1 and size != -1 for size in sizes) or sizes == (-1, -1):
+        raise UserError(
+            f"{path}: [mesh] data = {sizes[0]}, fsdp = {sizes[1]}: expected positive "
+            "numbers, at most one of them -1"
+        )
+    object.__setattr__(profile, "name", path.stem)
+    return profile

@@ -1,0 +1,133 @@
+"""report.html: one page with the curves, the newest pictures and the verdict, in one file."""
+
+import base64
+import html
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dljax.runtime.rundir import read_metrics
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.2rem .8rem;text-align:left;
+border-bottom:1px solid #ddd}.met{color:#18794e}.not{color:#b42318}img{max-width:100%}
+figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}figcaption{color:#666}
+pre{background:#f6f6f6;padding:.8rem;overflow:auto}.pixel{image-rendering:pixelated;min-width:16rem}
+"""
+
+
+def _curves(rows: list[dict[str, Any]]) -> str:
+    """An SVG with a panel for each kind of metric ("loss", "accuracy", ...)."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    series: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name != "step":
+                series.setdefault(name, []).append((row["step"], float(np.mean(value))))
+    kinds: dict[str, list[str]] = {}
+    for name in series:
+        kinds.setdefault(name.rsplit("/", 1)[-1], []).append(name)
+    if not kinds:
+        return "<p>No metrics yet.</p>"
+    columns = 2
+    lines = -(-len(kinds) // columns)
+    figure = Figure(figsize=(10, 2.8 * lines), layout="constrained")
+    FigureCanvasSVG(figure)
+    for place, (kind, names) in enumerate(sorted(kinds.items())):
+        axis = figure.add_subplot(lines, columns, place + 1)
+        for name in names:
+            steps, values = zip(*series[name], strict=True)
+            axis.plot(
+                steps, values, label=name, lw=1.2, marker="o" if len(steps) < 30 else None, ms=3
+            )
+        axis.set(title=kind, xlabel="step")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    out = io.StringIO()
+    figure.savefig(out, format="svg")
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _pictures(folder: Path) -> str:
+    newest: dict[str, Path] = {}
+    for file in sorted(folder.glob("*_*.*")):
+        newest[file.stem.rsplit("_", 1)[0]] = file
+    parts = []
+    for name, file in newest.items():
+        step = int(file.stem.rsplit("_", 1)[1])
+        if file.suffix == ".txt":
+            shown = f"<pre>{html.escape(file.read_text())}</pre>"
+        else:
+            data = base64.b64encode(file.read_bytes()).decode()
+            shown = (
+                f'<img class="pixel" alt="{html.escape(name)}" src="data:image/png;base64,{data}">'
+            )
+        parts.append(
+            f"<figure>{shown}<figcaption>{html.escape(name)}, step {step}</figcaption></figure>"
+        )
+    return "".join(parts)
+
+
+def _table(rows: dict[str, Any]) -> str:
+    cells = (
+        f"<tr><th>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>"
+        for k, v in rows.items()
+    )
+    return f"<table>{''.join(cells)}</table>"
+
+
+def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
+    if result is None:
+        return "<p>Not finished: run the same command again to go on.</p>"
+    rows = []
+    for key, held in result["verdict"].items():
+        value = float(np.mean(result["metrics"].get(key, np.nan)))
+        mark = '<td class="met">met</td>' if held else '<td class="not">not met</td>'
+        rows.append(
+            f"<tr><th>{html.escape(key)}</th><td>{value:.5g}</td>"
+            f"<td>expected {html.escape(record['expect'][key])}</td>{mark}</tr>"
+        )
+    return f"<table>{''.join(rows)}</table><p>{result['steps']} steps.</p>"
+
+
+def write_report(path: Path) -> Path:
+    """Write ``path``/report.html from the files of the run's folder."""
+    record = json.loads((path / "record.json").read_text())
+    finished = path / "result.json"
+    result = json.loads(finished.read_text()) if finished.is_file() else None
+    rows = read_metrics(path)
+    name = html.escape(record["experiment"])
+    facts = {
+        k: record[k]
+        for k in (
+            "command",
+            "commit",
+            "started",
+            "host",
+            "platform",
+            "cores",
+            "devices",
+            "processes",
+        )
+    }
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
+<style>{_STYLE}</style><h1>{name}</h1>
+{_verdict(record, result)}
+<h2>Curves</h2>{_curves(rows)}
+<h2>Pictures</h2>{_pictures(path / "pictures") or "<p>None.</p>"}
+<h2>Knobs</h2>{_table(record["knobs"])}
+<h2>Where it ran</h2>{_table(facts)}{_table(record["versions"])}{_table(record["profile"])}
+<h2>The experiment file</h2><pre>{html.escape((path / "experiment.py").read_text())}</pre></html>
+"""
+    target = path / "report.html"
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(page)
+    temporary.replace(target)
+    return target

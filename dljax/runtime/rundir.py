@@ -1,0 +1,227 @@
+"""The folder of a run: what it was, what it measured, and the refusal to mix two runs in one."""
+
+import ast
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from dljax.errors import UserError
+from dljax.experiment import Experiment
+from dljax.runtime.profile import Profile
+
+_PACKAGES = (
+    "dljax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "tensorflow-datasets",
+    "grain",
+    "numpy",
+)
+
+
+def meaning(text: str) -> str:
+    """A file's code without comments, layout and docstrings: what must not change between resumes."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                body[0].value.value = ""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+
+
+def default_workdir(experiment: Experiment) -> Path:
+    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again."""
+    identity = json.dumps([experiment.knobs, meaning(experiment.text)], sort_keys=True, default=str)
+    return Path("runs") / f"{experiment.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def _commit() -> str | None:
+    folder = Path(__file__).parent
+    try:
+        out = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return out.stdout.strip() or None if out.returncode == 0 else None
+
+
+def versions() -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            out[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return out
+
+
+class RunDir:
+    """A run's folder: record.json, experiment.py, metrics.jsonl, TensorBoard events, pictures."""
+
+    def __init__(self, path: Path, experiment: Experiment, profile: Profile):
+        """Claim the folder for this experiment.
+
+        Raises:
+            UserError: it cannot be written, or holds another experiment's run.
+        """
+        self.path = path
+        self.chief = jax.process_index() == 0
+        self._metrics: Any = None
+        self._board: Any = None
+        identity = {
+            "experiment": experiment.name,
+            "knobs": dict(experiment.knobs),
+            "meaning": meaning(experiment.text),
+        }
+        record_file = path / "record.json"
+        try:
+            if record_file.is_file():
+                self._same(json.loads(record_file.read_text()), identity)
+                return
+            if path.exists() and not path.is_dir():
+                raise UserError(f"--workdir {path} is a file: name a folder")
+            if path.is_dir() and any(path.iterdir()) and self.chief:
+                raise UserError(
+                    f"{path} holds files that are no run of dljax: use an empty or a new folder"
+                )
+            if not self.chief:
+                return
+            path.mkdir(parents=True, exist_ok=True)
+            record = {
+                **identity,
+                "command": sys.argv,
+                "profile": asdict(profile),
+                "versions": versions(),
+                "commit": _commit(),
+                "host": platform.node(),
+                "platform": platform.platform(),
+                "cores": len(os.sched_getaffinity(0)),
+                "devices": [str(d) for d in jax.devices()],
+                "processes": jax.process_count(),
+                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "total_steps": experiment.total_steps,
+                "expect": {k: str(v) for k, v in experiment.expect.items()},
+            }
+            (path / "experiment.py").write_text(experiment.text)
+            temporary = path / "record.json.tmp"
+            temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
+            temporary.replace(record_file)
+        except json.JSONDecodeError:
+            raise UserError(
+                f"{record_file} is damaged: this is no folder to go on in; use another --workdir"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"--workdir {path} cannot be written: {error.strerror or error}"
+            ) from None
+
+    def _same(self, record: dict[str, Any], identity: dict[str, Any]) -> None:
+        identity = json.loads(json.dumps(identity, default=str))
+        for key, now in identity.items():
+            then = record.get(key)
+            if then == now:
+                continue
+            what = key
+            if key == "knobs" and isinstance(then, dict):
+                name = next(k for k in {**then, **now} if then.get(k) != now.get(k))
+                what = f"--{name}: it had {then.get(name)}, you gave {now.get(name)}"
+            elif key == "meaning":
+                what = "the experiment file's code has changed since"
+            elif key == "experiment":
+                what = f"it is a run of {then}, not of {now}"
+            raise UserError(
+                f"{self.path} belongs to a different experiment ({what}): use another --workdir"
+            )
+
+    def open(self, step: int) -> None:
+        """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes."""
+        if not self.chief:
+            return
+        file = self.path / "metrics.jsonl"
+        if file.exists():
+            kept = [row for row in read_metrics(self.path) if row["step"] <= step]
+            temporary = file.with_suffix(".tmp")
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            temporary.replace(file)
+        self._metrics = file.open("a")
+        from tensorboardX import SummaryWriter
+
+        self._board = SummaryWriter(
+            str(self.path / "tensorboard"), purge_step=step + 1, write_to_disk=True
+        )
+
+    def log(self, step: int, values: dict[str, Any]) -> None:
+        """One line of metrics after ``step`` updates; values are floats, or lists (one per seed)."""
+        if self._metrics is None:
+            return
+        row = {k: np.asarray(v, np.float64).tolist() for k, v in values.items()}
+        self._metrics.write(json.dumps({"step": step, **row}) + "\n")
+        self._metrics.flush()
+        for name, value in row.items():
+            self._board.add_scalar(name, float(np.mean(value)), step)
+
+    def picture(self, name: str, step: int, shown: Any) -> Path | None:
+        """Store what a view returned: a text, or an image in 0..1."""
+        if not self.chief:
+            return None
+        folder = self.path / "pictures"
+        folder.mkdir(exist_ok=True)
+        if isinstance(shown, str):
+            target = folder / f"{name}_{step:07d}.txt"
+            target.write_text(shown)
+            return target
+        from PIL import Image
+
+        target = folder / f"{name}_{step:07d}.png"
+        pixels = np.clip(np.asarray(shown, np.float32) * 255 + 0.5, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(target)
+        return target
+
+    def diverged(self, step: int, player: str, batch: dict[str, np.ndarray]) -> Path:
+        """Store the batch that made a loss infinite or NaN."""
+        target = self.path / "failure" / f"step_{step:07d}_{player}.npz"
+        if self.chief:
+            target.parent.mkdir(exist_ok=True)
+            np.savez(target, **batch)
+        return target
+
+    def finish(self, result: dict[str, Any]) -> None:
+        if self.chief:
+            (self.path / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+
+    def close(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+            self._board.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl; a line cut off by a kill is left out."""
+    rows = []
+    file = path / "metrics.jsonl"
+    if file.is_file():
+        for line in file.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return rows

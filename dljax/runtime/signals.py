@@ -1,0 +1,43 @@
+"""SIGTERM and Ctrl-C: finish the step, save, end."""
+
+import signal
+import threading
+from types import FrameType
+
+import jax
+
+
+class Stop:
+    """Notes the first request to stop; a second Ctrl-C is Python's own."""
+
+    def __init__(self):
+        self.number: int | None = None
+        self._old: dict[int, object] = {}
+
+    def __enter__(self) -> "Stop":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                # Among several processes jax's coordination service holds SIGTERM and picks the step
+                # at which all of them stop.
+                if jax.process_count() == 1 or number == signal.SIGINT:
+                    self._old[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def requested(self, step: int) -> bool:
+        """Whether to stop after ``step`` updates; every process gets the same answer."""
+        if jax.process_count() > 1:
+            from jax.experimental import multihost_utils
+
+            if multihost_utils.reached_preemption_sync_point(step):
+                self.number = self.number or signal.SIGTERM
+                return True
+            return False
+        return self.number is not None
