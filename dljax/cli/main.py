@@ -1,0 +1,73 @@
+"""The command ``dljax``: picks the subcommand, and turns a UserError into one line."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dljax import __version__
+from dljax.cli import train
+from dljax.errors import UserError, nearest
+
+
+class Command(NamedTuple):
+    run: Callable[[list[str]], int]
+    summary: str
+
+
+COMMANDS = {
+    "train": Command(train.main, train.SUMMARY),
+}
+
+_HELP = """usage: dljax COMMAND ...
+
+Train, measure and look at the architectures of a deep-learning course.
+
+commands:
+{commands}
+
+Each has its own help: dljax train --help. A first run, about a minute on two cores:
+
+    dljax train experiments/convnets/lenet_digits.py
+"""
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    return _HELP.format(
+        commands="\n".join(f"    {name:{width}}  {c.summary}" for name, c in COMMANDS.items())
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; the exit status: 2 for what the user can mend, in one line."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        if not argv or argv[0] in ("-h", "--help", "help"):
+            print(_help(), end="")
+            return 0
+        if argv[0] in ("-V", "--version"):
+            print(f"dljax {__version__}")
+            return 0
+        if argv[0] not in COMMANDS:
+            raise UserError(f"no command {argv[0]!r}: {nearest(argv[0], COMMANDS)}")
+        return COMMANDS[argv[0]].run(argv[1:])
+    except UserError as error:
+        sys.stdout.flush()
+        print(f"dljax: {error}", file=sys.stderr, flush=True)
+        if os.environ.get("DLJAX_TRACEBACK"):
+            raise
+        return getattr(error, "status", 2)
+    except KeyboardInterrupt:
+        print("dljax: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # `dljax list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except SystemExit as done:  # argparse, after --help
+        return int(done.code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

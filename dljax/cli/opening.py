@@ -1,0 +1,56 @@
+"""Starting jax for a profile, and running an experiment file's own code: what can fail, in a line."""
+
+import os
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dljax.errors import UserError
+from dljax.runtime.profile import Profile
+
+if TYPE_CHECKING:
+    from dljax.experiment import Experiment
+
+
+def start(profile: Profile) -> None:
+    """Set the profile's environment, start jax, join the other processes, find the devices.
+
+    Raises:
+        UserError: the profile wants devices that are not there.
+    """
+    os.environ.update(profile.environment())
+    from dljax.runtime.execute import make_mesh
+    from dljax.runtime.processes import prepare
+
+    prepare(profile)
+    make_mesh(profile)
+
+
+def _where(path: Path, error: BaseException) -> str:
+    """``file:line`` of the deepest frame in the experiment's own folder."""
+    folder, found = str(path.resolve().parent), str(path)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(folder) or Path(frame.filename) == path:
+            found = f"{os.path.relpath(frame.filename)}:{frame.lineno}"
+    return found
+
+
+def open_experiment(path: Path, knobs: Mapping[str, Any]) -> "Experiment":
+    """The experiment of a file with these knobs.
+
+    Raises:
+        UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
+    """
+    from dljax.experiment import load
+
+    try:
+        return load(path)(**knobs)
+    except UserError:
+        raise
+    except Exception as error:
+        first = (str(error).strip() or "no message").splitlines()[0]
+        raise UserError(
+            f"{_where(path, error)}: {type(error).__name__}: {first} "
+            "(DLJAX_TRACEBACK=1 shows where it came from)"
+        ) from error

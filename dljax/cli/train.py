@@ -1,0 +1,30 @@
+"""dljax train: run an experiment to its end."""
+
+from dljax.cli.opening import open_experiment, start
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.runtime.profile import load_profile
+
+SUMMARY = "train an experiment, or go on with an interrupted run"
+
+_DESCRIPTION = """Train the experiment of FILE to its end. The same command again goes on from the
+run's last checkpoint; a finished run shows its verdict."""
+
+_EXAMPLES = """
+dljax train experiments/convnets/lenet_digits.py
+dljax train experiments/convnets/lenet_digits.py --epochs 5 --lr 3e-4 --workdir runs/try
+dljax train experiments/convnets/lenet_digits.py --on gpu
+dljax train experiments/convnets/lenet_digits.py --help     its docstring and its knobs
+"""
+
+
+def main(argv: list[str]) -> int:
+    parser = Parser("train", _DESCRIPTION, _EXAMPLES)
+    add_run_options(parser)
+    options, path, knobs, words = parse_with_knobs(parser, argv)
+    resolved = knobs.resolve(words)
+    profile = load_profile(options.on)
+    start(profile)
+    from dljax.runtime.loop import run
+
+    run(open_experiment(path, resolved), profile, options.workdir)
+    return 0
