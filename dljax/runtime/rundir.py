@@ -204,8 +204,20 @@ class RunDir:
             np.savez(target, **batch)
         return target
 
-    def finish(self, result: dict[str, Any]) -> None:
+    def finished(self) -> bool:
+        return (self.path / "result.json").is_file()
+
+    def finish(
+        self, steps: int, seconds: float, metrics: dict[str, Any], verdict: dict[str, bool]
+    ) -> None:
+        """Store the run's end."""
         if self.chief:
+            result = {
+                "steps": steps,
+                "seconds": round(seconds, 1),
+                "metrics": {k: np.asarray(v, np.float64).tolist() for k, v in metrics.items()},
+                "verdict": verdict,
+            }
             (self.path / "result.json").write_text(json.dumps(result, indent=1) + "\n")
 
     def close(self) -> None:

@@ -1,0 +1,37 @@
+"""Every test runs strictly: rank promotion raises, warnings are errors (pyproject.toml), eight devices
+are made of the processor, and the models' shapes are checked.
+"""
+
+import os
+from pathlib import Path
+
+# Before jax is imported: eight devices, and no accelerator.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ.pop("TFDS_DATA_DIR", None)
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# Shared by all tests, by the workers and by later runs.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dljax" / "compiled"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+install_import_hook("dljax.models", "beartype.beartype")
+install_import_hook("dljax.nn", "beartype.beartype")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)
