@@ -3,6 +3,7 @@
 import numpy as np
 
 from dljax.data.pipeline import Arrays
+from dljax.data.sources.graph import WholeGraph, undirected
 
 
 def images(n: int, shape: tuple[int, int, int], classes: int, *, split: int = 0) -> Arrays:
@@ -17,3 +18,32 @@ def images(n: int, shape: tuple[int, int, int], classes: int, *, split: int = 0)
     label = rng.integers(0, classes, n).astype(np.int32)
     noisy = prototypes[label] + rng.normal(0, 40, (n, h, w, c))
     return Arrays({"image": np.clip(noisy, 0, 255).astype(np.uint8), "label": label})
+
+
+def text(n: int, vocabulary: int) -> np.ndarray:
+    """int32 [n]: a Markov chain in which each token has three possible successors."""
+    rng = np.random.default_rng(11)
+    successors = rng.integers(0, vocabulary, (vocabulary, 3))
+    chains = np.empty((100, -(-n // 100)), np.int32)
+    chains[:, 0] = rng.integers(0, vocabulary, 100)
+    for i in range(1, chains.shape[1]):
+        chains[:, i] = successors[chains[:, i - 1], rng.integers(0, 3, 100)]
+    return chains.ravel()[:n]
+
+
+def graph(n: int, features: int, classes: int) -> WholeGraph:
+    """A stochastic block model: four links per node, mostly within its class, and features of which
+    each class switches on its own share; no node counts yet.
+    """
+    rng = np.random.default_rng(13)
+    label = rng.permutation(np.arange(n) % classes).astype(np.int32)
+    of_class = [np.flatnonzero(label == c) for c in range(classes)]
+    sender = np.repeat(np.arange(n), 2)
+    same = rng.random(len(sender)) < 0.85
+    mate = np.array([rng.choice(of_class[label[s]]) for s in sender])
+    receiver = np.where(same, mate, rng.integers(0, n, len(sender)))
+    senders, receivers = undirected(np.stack([sender, receiver], 1), n)
+    typical = rng.random((classes, features)) < 0.1
+    node = rng.random((n, features)) < np.where(typical[label], 0.2, 0.02)
+    node = node.astype(np.float32) / np.maximum(node.sum(1, keepdims=True), 1).astype(np.float32)
+    return WholeGraph(node, senders, receivers, label, np.zeros(n, np.float32))

@@ -118,7 +118,8 @@ class Pipeline:
 @dataclass(frozen=True)
 class EvalSet:
     """Every example once, in order, in batches of equal size: the last is padded, and ``mask`` [b]
-    is 1 where an example counts. A source that gives a ``mask`` of its own keeps it.
+    is 1 where an example counts. A source's own ``mask`` (the share of a window that has targets, the
+    nodes of a graph that count) is multiplied in.
     """
 
     source: Source
@@ -132,4 +133,5 @@ class EvalSet:
             positions = np.arange(start, start + self.size)
             examples = self.source.gather(np.minimum(positions, total - 1))
             examples = self.transform(examples, positions.astype(np.uint64))
-            yield {"mask": (positions < total).astype(np.float32), **examples}
+            counts = (positions < total).astype(np.float32)
+            yield {**examples, "mask": counts * examples.get("mask", np.float32(1))}

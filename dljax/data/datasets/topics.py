@@ -1,0 +1,37 @@
+"""The English text of Python's own help topics (``pydoc_data.topics``): 0.46 million characters of
+reference prose that are wherever Python is. The text differs a little between Python versions.
+"""
+
+import functools
+
+from dljax.data import fake as fake_data
+from dljax.data.sources.text import Characters, Text
+
+_ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
+_PLAIN = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+)
+
+# The same in every Python version, so that the model's shapes are too.
+VOCABULARY = Characters(_ALPHABET, unknown="?")
+
+
+@functools.lru_cache(maxsize=1)
+def _text() -> str:
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name].strip() for name in sorted(topics)).translate(_PLAIN)
+
+
+def load(*, fake: bool = False) -> Text:
+    """The first 90 % for training, the rest for validation; 96 characters.
+
+    Args:
+        fake: made-up text over the same characters.
+    """
+    if fake:
+        tokens = fake_data.text(40_000, len(VOCABULARY))
+    else:
+        tokens = VOCABULARY.encode(_text())
+    cut = len(tokens) * 9 // 10
+    return Text(tokens[:cut], tokens[cut:], VOCABULARY)

@@ -1,0 +1,140 @@
+"""Text as numbers: vocabularies, and windows of a long sequence as examples."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from dljax.data.pipeline import Examples
+from dljax.errors import UserError
+
+NO_TARGET = -1
+
+
+@dataclass(frozen=True)
+class Characters:
+    """Each character of ``alphabet`` is a token; any other becomes ``unknown``."""
+
+    alphabet: str
+    unknown: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Characters":
+        return cls("".join(sorted(set(text))))
+
+    def __len__(self) -> int:
+        return len(self.alphabet)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        points = np.array([ord(c) for c in self.alphabet])
+        order = np.argsort(points)
+        return points[order], order
+
+    def encode(self, text: str) -> np.ndarray:
+        """int32 [characters].
+
+        Raises:
+            UserError: a character is not in the alphabet, and there is no ``unknown``.
+        """
+        points, order = self._sorted
+        wanted = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4").astype(points.dtype)
+        at = np.minimum(np.searchsorted(points, wanted), len(points) - 1)
+        found = points[at] == wanted
+        tokens = order[at]
+        if not found.all():
+            if self.unknown is None:
+                odd = chr(wanted[~found][0])
+                raise UserError(f"{odd!r} is not among the {len(self)} characters of this text")
+            tokens = np.where(found, tokens, self.alphabet.index(self.unknown))
+        return tokens.astype(np.int32)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        return "".join(self.alphabet[int(token)] for token in tokens)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Each of ``words`` is a token; any other becomes ``unknown``, which is one of them."""
+
+    words: tuple[str, ...]
+    unknown: str = "<unk>"
+
+    @classmethod
+    def of(cls, words: Sequence[str], unknown: str = "<unk>") -> "Words":
+        """The words in order of frequency, then of the alphabet."""
+        counts = Counter(words)
+        counts.setdefault(unknown, 0)
+        return cls(tuple(sorted(counts, key=lambda w: (-counts[w], w))), unknown)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.words)}
+
+    def encode(self, text: str) -> np.ndarray:
+        other = self._index[self.unknown]
+        return np.array([self._index.get(w, other) for w in text.split()], np.int32)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        return " ".join(self.words[int(token)] for token in tokens)
+
+
+class Text(NamedTuple):
+    """A corpus as tokens, int32 [t] each, and the vocabulary that reads them."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    vocabulary: Characters | Words
+    test: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Examples ``tokens`` and ``targets`` int32 [length]: a window, and the same one token later.
+
+    One example per ``stride`` tokens. With ``stride=1`` (training) every position where a whole
+    window fits starts one; with ``stride=length`` (evaluation) the windows do not overlap and every
+    token but the first is a target once: the last window's tail is filled with NO_TARGET, and
+    ``mask`` is the part of a window that has targets.
+    """
+
+    sequence: np.ndarray
+    length: int
+    stride: int = 1
+
+    def __post_init__(self):
+        if len(self.sequence) <= self.length:
+            raise UserError(
+                f"a text of {len(self.sequence)} tokens has no window of {self.length} with a "
+                "target for each: use a longer text or a shorter context"
+            )
+
+    @classmethod
+    def apart(cls, sequence: np.ndarray, length: int) -> "Windows":
+        """Windows that do not overlap, for evaluation."""
+        return cls(sequence, length, length)
+
+    def __len__(self) -> int:
+        targets = len(self.sequence) - 1
+        if self.stride == 1:
+            return targets - self.length + 1
+        return -(-targets // self.stride)
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        at = np.asarray(indices)[:, None] * self.stride + np.arange(self.length + 1)
+        window = self.sequence[np.minimum(at, len(self.sequence) - 1)]
+        tokens, targets = window[:, :-1], window[:, 1:]
+        if self.stride == 1:
+            return {"tokens": tokens, "targets": targets}
+        inside = at[:, 1:] < len(self.sequence)
+        return {
+            "tokens": tokens,
+            "targets": np.where(inside, targets, np.int32(NO_TARGET)),
+            "mask": inside.mean(1, dtype=np.float32),
+        }
