@@ -156,7 +156,7 @@ def make_learner(
             params[name], opt[name], extra = moved, moved_opt, aux.extra
             metrics |= {
                 f"{name}/loss": loss,
-                f"{name}/grad_norm": optax.global_norm(grads),
+                f"{name}/grad_norm": optax.tree.norm(grads),
                 **reported,
             }
         average = state.ema
