@@ -1,0 +1,1 @@
+"""What we learn of a trained model: samples, pictures, measures."""
