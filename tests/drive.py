@@ -1,0 +1,66 @@
+"""Run by test_resume in a process of its own: train a small twin of FILE, slowly enough to be killed.
+
+    python tests/drive.py FILE WORKDIR [WORKDIR ...]
+
+Prints, for each folder, a digest of the final state's bits.
+"""
+
+import hashlib
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from smoke import smoke
+
+from dljax.runtime.loop import Interrupted, run
+from dljax.runtime.profile import Profile
+
+STEPS, CHECKPOINT_EVERY = 24, 5
+
+
+class Slow:
+    """A source whose batches take a moment."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __len__(self):
+        return len(self.source)
+
+    def gather(self, indices):
+        time.sleep(0.03)
+        return self.source.gather(indices)
+
+
+def digest(state) -> str:
+    out = hashlib.sha256()
+    state = state._replace(key=jax.random.key_data(state.key))
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        out.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
+    return out.hexdigest()
+
+
+def main() -> None:
+    experiment = smoke(Path(sys.argv[1]), STEPS)
+    experiment = replace(
+        experiment,
+        views={},
+        phases=tuple(
+            replace(p, data=replace(p.data, source=Slow(p.data.source))) for p in experiment.phases
+        ),
+    )
+    for folder in sys.argv[2:]:
+        profile = Profile(checkpoint_every=CHECKPOINT_EVERY)
+        try:
+            result = run(experiment, profile, folder, quiet=False)
+        except Interrupted as stopped:
+            print(stopped)
+            sys.exit(stopped.status)
+        print("digest", digest(result.state), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Every experiment file: builds at full size, and trains on its fake twin through the real loop."""
+
+import ast
+import json
+
+import jax
+import numpy as np
+import pytest
+from smoke import EXPERIMENTS, IDS, smoke
+
+import dljax
+from dljax.knobs import read_knobs
+from dljax.runtime.loop import run
+from dljax.runtime.profile import Mesh, Profile
+
+PROFILE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)
+
+
+def spec_of(phase):
+    host = phase.data.batch(0, slice(0, 1) if phase.data.divisible else slice(None))
+    rows = (phase.data.size,) if phase.data.divisible else None
+    return {
+        name: jax.ShapeDtypeStruct((*(rows or x.shape[:1]), *x.shape[1:]), x.dtype)
+        for name, x in host.items()
+    }
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+def test_builds_at_full_size(path):
+    """With the knobs' defaults, from abstract shapes; only the data is the fake twin's."""
+    experiment = dljax.load(path)(fake=True)
+    for phase in experiment.phases:
+        spec = spec_of(phase)
+        state = jax.eval_shape(phase.learner.init, jax.random.key(0), spec)
+        after, metrics = jax.eval_shape(phase.learner.update, state, spec)
+        assert jax.tree.structure(after) == jax.tree.structure(state)
+        for path_, (old, new) in zip(
+            jax.tree_util.tree_leaves_with_path(state),
+            zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True),
+            strict=True,
+        ):
+            assert (old.shape, old.dtype) == (new.shape, new.dtype), path_[0]
+        assert any(name.endswith("/loss") for name in metrics) or "perceptron" in str(path)
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+def test_trains_on_its_fake_twin(path, tmp_path):
+    experiment = smoke(path)
+    result = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+    assert int(np.max(result.state.step)) == experiment.total_steps
+    for name, value in result.metrics.items():
+        assert np.isfinite(value).all(), name
+    for key in experiment.expect:
+        assert key in result.metrics, f"expects {key}, measures {sorted(result.metrics)}"
+    assert result.compilations <= 1
+    folder = result.workdir
+    record = json.loads((folder / "record.json").read_text())
+    assert record["knobs"] == dict(experiment.knobs)
+    assert (folder / "experiment.py").read_text() == path.read_text()
+    assert "<svg" in (folder / "report.html").read_text()
+    for view in experiment.views:
+        assert list((folder / "pictures").glob(f"{view}_*")), f"no picture of {view}"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+def test_file_keeps_the_contract(path):
+    text = path.read_text()
+    knobs = read_knobs(path)
+    assert len(text.splitlines()) <= 80
+    assert len(knobs.knobs) <= 12
+    assert {"seed", "fake"} <= set(knobs.knobs)
+    relative = path.relative_to(path.parents[2])
+    assert f"dljax train {relative}" in knobs.doc, "the docstring shows the command"
+    assert "Expected:" in knobs.doc, "the docstring says what to expect"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            assert not (node.module or "").startswith("experiments")

@@ -1,0 +1,91 @@
+"""Killed at any moment and started again, a run ends with the bits of one left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+from drive import CHECKPOINT_EVERY, STEPS
+from smoke import EXPERIMENTS
+
+from dljax.catalog import imported_models
+
+HERE = Path(__file__).parent
+# One experiment for each set of models and kind of training.
+KINDS = {(p.parent.name, *sorted(set(imported_models(p)))): p for p in reversed(EXPERIMENTS)}
+FILES = sorted(KINDS.values())
+
+
+def start(path: Path, *folders: Path) -> subprocess.Popen:
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # one device
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "drive.py"), str(path), *map(str, folders)],
+        env={**environment, "PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def steps_seen(folder: Path) -> int:
+    file = folder / "metrics.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    try:
+        return json.loads(lines[-1])["step"] if lines else 0
+    except json.JSONDecodeError:
+        return json.loads(lines[-2])["step"] if len(lines) > 1 else 0
+
+
+def stop_at(process: subprocess.Popen, folder: Path, step: int, number: int) -> tuple[str, str]:
+    """Send the signal as soon as the run has logged ``step``; what it printed."""
+    deadline = time.monotonic() + 120
+    while steps_seen(folder) < step:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    return process.communicate(timeout=60)
+
+
+def digests(path: Path, *folders: Path) -> list[str]:
+    process = start(path, *folders)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    return [line.split()[1] for line in out.splitlines() if line.startswith("digest")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=[p.stem for p in FILES])
+def test_killed_run_ends_with_the_same_bits(path, tmp_path):
+    killed, alone = tmp_path / "killed", tmp_path / "alone"
+    process = start(path, killed)
+    phases = 2 if "transfer" in str(path) else 1
+    # Any moment will do; this one is the file's own, after the first checkpoint.
+    moment = 2 * CHECKPOINT_EVERY + zlib.crc32(path.stem.encode()) % (STEPS * phases - 14)
+    stop_at(process, killed, moment, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert steps_seen(killed) < STEPS * phases
+    assert [p for p in (killed / "checkpoints").iterdir() if p.name.isdigit()]
+    resumed, left_alone = digests(path, killed, alone)
+    assert resumed == left_alone
+    both = [(folder / "metrics.jsonl").read_text() for folder in (killed, alone)]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
+    path = next(p for p in FILES if p.stem == "lenet_digits")
+    stopped, alone = tmp_path / "stopped", tmp_path / "alone"
+    process = start(path, stopped)
+    out, error = stop_at(process, stopped, 7, number)
+    assert process.returncode == 128 + number, error
+    assert "run the same command again to go on" in out
+    assert "Traceback" not in error
+    step = max(int(p.name) for p in (stopped / "checkpoints").iterdir())
+    assert 7 <= step < STEPS and step % CHECKPOINT_EVERY, "saved at once, not at the next interval"
+    resumed, left_alone = digests(path, stopped, alone)
+    assert resumed == left_alone
