@@ -1,0 +1,199 @@
+"""The house's own rules: which room may know which, what is never imported, what can be deleted."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dljax import catalog
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "dljax"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# room -> the rooms of dljax that it may import from, beside itself
+NEUTRAL = {"types", "errors", "axes", "folders"}
+MAY_IMPORT = {
+    "nn": NEUTRAL,
+    "models": NEUTRAL | {"nn"},
+    "objectives": NEUTRAL | {"learner"},
+    "learner": NEUTRAL,
+    "data": NEUTRAL,
+    "weights": NEUTRAL,
+    "experiment": NEUTRAL | {"data", "learner", "knobs"},
+    "knobs": NEUTRAL,
+    "catalog": NEUTRAL,
+    "runtime": NEUTRAL | {"data", "learner", "experiment"},
+    "analysis": NEUTRAL
+    | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "objectives"},
+}
+NO_LINEN = ("learner", "runtime", "data", "experiment")
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_imports_point_one_way(path):
+    room = room_of(path)
+    for name in imports(path):
+        if not name.startswith("dljax."):
+            assert not name.startswith("experiments"), f"{path}: nobody imports experiments"
+            continue
+        other = name.split(".")[1]
+        if room in MAY_IMPORT and other != room:
+            assert other in MAY_IMPORT[room], f"{room} must not import {other}: {path}"
+    if room in NO_LINEN:
+        assert not any(
+            name.startswith("flax.linen") or name == "flax.linen" for name in imports(path)
+        ), path
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_no_other_framework_no_jit_in_the_learner(path):
+    names = list(imports(path))
+    for banned in ("torch", "tensorflow", "keras", "clu", "jraph", "haiku"):
+        assert not any(n == banned or n.startswith(f"{banned}.") for n in names), (path, banned)
+    if room_of(path) == "learner":
+        assert "jax.jit" not in path.read_text() and "pmap(" not in path.read_text()
+
+
+def test_no_file_is_long_and_none_is_called_utils():
+    for path in [*FILES, *ROOT.glob("experiments/**/*.py"), *ROOT.glob("tests/**/*.py")]:
+        assert path.stem != "utils"
+        lines = len(path.read_text().splitlines())
+        assert lines <= 400, f"{path} has {lines} lines: what second thing is in it?"
+
+
+def test_one_definition_per_noun():
+    nouns = (
+        "State",
+        "Player",
+        "Learner",
+        "Aux",
+        "Batch",
+        "Objective",
+        "Pipeline",
+        "EvalSet",
+        "Experiment",
+        "Phase",
+        "Profile",
+        "Executor",
+        "Checkpoints",
+    )
+    homes: dict[str, list[Path]] = {noun: [] for noun in nouns}
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name in homes:
+                homes[node.name].append(path)
+    homes.pop("Batch")  # an alias
+    assert {noun: len(paths) for noun, paths in homes.items()} == dict.fromkeys(homes, 1)
+
+
+def test_heart_is_small():
+    """learner/ and the loop, without docstrings and blank lines."""
+    total = 0
+    for path in [*PACKAGE.glob("learner/*.py"), PACKAGE / "runtime" / "loop.py"]:
+        tree = ast.parse(path.read_text())
+        text = ast.unparse(tree)
+        total += len([line for line in text.splitlines() if line.strip()])
+    assert total < 450
+
+
+def importers(architecture: catalog.Architecture) -> set[Path]:
+    wanted = (architecture.module, f"dljax.models.{architecture.family}")
+    found = set()
+    for path in [*FILES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]:
+        for name in imports(path):
+            if name == wanted[0] or name.startswith(wanted[0] + "."):
+                found.add(path)
+    return found
+
+
+@pytest.mark.parametrize("architecture", catalog.architectures(), ids=lambda a: a.name)
+def test_an_architecture_can_be_deleted(architecture):
+    """Nothing in the package knows it; only its experiments, tests and benchmarks do."""
+    for path in importers(architecture):
+        assert PACKAGE not in path.parents, f"{path} needs {architecture.module}"
+
+
+def test_deleting_one_breaks_nothing(tmp_path):
+    """In a copy: without LeNet, the rest is still listed, read and imported."""
+    victim = next(a for a in catalog.architectures() if a.name == "lenet")
+    for name in ("dljax", "experiments", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "dljax" / "models" / victim.family / f"{victim.name}.py").unlink()
+    for path in victim.experiments:
+        (tmp_path / "experiments" / path.parent.name / path.name).unlink()
+    program = """
+import importlib, pathlib, pkgutil, sys
+import dljax
+assert dljax.__file__.startswith(sys.argv[1]), dljax.__file__
+for module in pkgutil.walk_packages(dljax.__path__, "dljax."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from dljax import catalog
+assert "lenet" not in [a.name for a in catalog.architectures()]
+for path in sorted(pathlib.Path("experiments").glob("*/*.py")):
+    dljax.load(path)
+print("whole")
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert out.stdout.strip() == "whole", out.stderr
+
+
+def test_trains_where_torch_and_tensorflow_cannot_be_imported(tmp_path):
+    program = """
+import sys
+for name in ("torch", "tensorflow", "keras"):
+    sys.modules[name] = None  # not to be found, and an ImportError for whoever insists
+import socket
+def refuse(*args, **kwargs):
+    raise OSError("no network in this test")
+socket.socket.connect = refuse
+import dljax
+experiment = dljax.load("experiments/convnets/lenet_digits.py")(variant="tiny", epochs=0.1)
+result = dljax.run(experiment, dljax.profile("cpu"), sys.argv[1], quiet=True)
+import tensorflow_datasets
+print("trained", int(result.state.step))
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    assert out.stdout.strip().startswith("trained"), out.stderr
+
+
+def test_every_module_is_covered_by_a_room():
+    rooms = {room_of(path) for path in FILES}
+    known = set(MAY_IMPORT) | NEUTRAL | {"cli", "__init__", "__main__"}
+    assert rooms <= known, f"say in MAY_IMPORT what {rooms - known} may import"
+
+
+def test_every_folder_is_a_package():
+    """pkgutil walks what is importable: a folder without __init__ would be passed over."""
+    for folder in {path.parent for path in FILES}:
+        assert (folder / "__init__.py").exists(), folder
