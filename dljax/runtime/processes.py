@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from dljax.errors import UserError
-from dljax.runtime.profile import Profile, cache_folder
+from dljax.folders import cache_folder
+from dljax.runtime.launch import COORDINATOR, COUNT, INDEX
+from dljax.runtime.profile import Profile
 from dljax.types import PyTree
-
-COORDINATOR, COUNT, INDEX = "DLJAX_COORDINATOR", "DLJAX_PROCESSES", "DLJAX_PROCESS"
 
 
 @lru_cache(maxsize=1)

@@ -83,11 +83,6 @@ class Profile:
         return out
 
 
-def cache_folder() -> Path:
-    """The user's cache folder for compiled programs and decoded data."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dljax"
-
-
 def _checked(cls: type, given: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in fields(cls) if f.name != "name" or cls is not Profile}
     out: dict[str, Any] = {}

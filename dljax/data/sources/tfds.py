@@ -6,7 +6,6 @@ on the network before it fails.
 
 import json
 import logging
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,8 +85,3 @@ def open_split(version: Path, split: str, *, encoded: bool = False) -> Sequence[
             f"{version} cannot be read ({first}): its files are truncated or foreign, prepare it again"
         ) from None
     return source  # type: ignore[return-value]
-
-
-def in_parallel(length: int) -> int:
-    """How many records to ask for at once while a whole split is decoded."""
-    return min(length, 1000 * (os.cpu_count() or 1))

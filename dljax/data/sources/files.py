@@ -1,0 +1,176 @@
+"""Labelled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
+
+import gzip
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from dljax.data.pipeline import Examples
+from dljax.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
+_SPLITS = {"train": ("train", "training"), "test": ("test", "t10k", "testing", "val")}
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An array in LeCun's idx format (unsigned bytes), gzipped or not.
+
+    Format: two zero bytes, the type (8), the number of axes, each axis as a big-endian int32, data.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read ({error}): truncated, or no gzip file") from None
+    if len(raw) < 4 or raw[:3] != b"\0\0\x08" or not 1 <= raw[3] <= 4 or len(raw) < 4 + 4 * raw[3]:
+        raise UserError(f"{path} is no idx file of bytes (it begins {raw[:4].hex()})")
+    shape = struct.unpack(f">{raw[3]}i", raw[4 : 4 + 4 * raw[3]])
+    data = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
+    if min(shape) < 0 or data.size != np.prod(shape, dtype=np.int64):
+        raise UserError(f"{path} is truncated: {data.size} bytes where its header says {shape}")
+    return data.reshape(shape)
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an npz file."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise UserError(f"{path} is no npz file of plain arrays, or truncated ({error})") from None
+    except AttributeError:
+        raise UserError(f"{path} is a single array: expected an npz file") from None
+
+
+def class_folders(folder: Path) -> tuple[list[Path], np.ndarray]:
+    """(files, labels) of a folder with one folder of images per class, classes in sorted order."""
+    classes = sorted((p for p in folder.iterdir() if p.is_dir()), key=_natural)
+    paths, labels = [], []
+    for label, home in enumerate(classes):
+        here = sorted(p for p in home.rglob("*") if p.suffix.lower() in SUFFIXES)
+        if not here:
+            raise UserError(f"{home} holds no images ({', '.join(SUFFIXES)})")
+        paths += here
+        labels += [label] * len(here)
+    if len(classes) < 2:
+        raise UserError(f"{folder}: expected one folder of images per class, found {len(classes)}")
+    return paths, np.asarray(labels, np.int32)
+
+
+def _natural(path: Path) -> tuple:
+    """Sorting key under which class folders 2 and 10 come in that order."""
+    return (0, int(path.name), "") if path.name.isdigit() else (1, 0, path.name)
+
+
+def read_image(path: Path, channels: int) -> np.ndarray:
+    """One image file as uint8 [h, w, channels]; channels 1 is grey, 3 is RGB."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path} is no image, or truncated ({error})") from None
+    return pixels[..., None] if channels == 1 else pixels
+
+
+def _idx_file(folder: Path, split: str, kind: str) -> Path | None:
+    for name in _SPLITS[split]:
+        found = sorted(folder.glob(f"{name}*{kind}*ubyte*"))
+        if found:
+            return found[0]
+    return None
+
+
+def _split_folder(folder: Path, split: str) -> Path | None:
+    return next((folder / n for n in _SPLITS[split] if (folder / n).is_dir()), None)
+
+
+def _from_npz(folder: Path) -> tuple[list[Path], dict[str, Examples]] | None:
+    single = [folder] if folder.suffix == ".npz" else sorted(folder.glob("*.npz"))
+    if not single:
+        return None
+    by_name = {p.stem: p for p in single}
+    if "train" in by_name and "test" in by_name:
+        used, pairs = [by_name["train"], by_name["test"]], {}
+        for split, path in zip(("train", "test"), used, strict=True):
+            arrays = read_npz(path)
+            if not {"image", "label"} <= arrays.keys():
+                raise UserError(f"{path} holds {sorted(arrays)}: expected image and label")
+            pairs[split] = {"image": arrays["image"], "label": arrays["label"]}
+        return used, pairs
+    arrays = read_npz(single[0])
+    if not {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
+        raise UserError(
+            f"{single[0]} holds {sorted(arrays)}: expected x_train, y_train, x_test, y_test, or files "
+            "train.npz and test.npz with image and label"
+        )
+    pairs = {s: {"image": arrays[f"x_{s}"], "label": arrays[f"y_{s}"]} for s in ("train", "test")}
+    return single[:1], pairs
+
+
+def labelled_images(folder: Path, shape: tuple[int, int, int], classes: int) -> dict[str, Examples]:
+    """Train and test splits, in whichever of these layouts the folder has.
+
+    - idx, .gz or not: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-...``;
+    - npz: ``train.npz`` and ``test.npz`` with image and label, or one file with x_train, y_train,
+      x_test, y_test;
+    - images: ``train/<class>/*.png`` and ``test/<class>/*.png``.
+
+    Returns:
+        {"train", "test"}: ``image`` uint8 [n, *shape], ``label`` int32 [n].
+    """
+    if not folder.exists():
+        raise UserError(f"--data {folder}: no such folder")
+    if folder.is_dir() and (images := _idx_file(folder, "train", "images")):
+        names = [(s, k) for s in ("train", "test") for k in ("images", "labels")]
+        found = {name: _idx_file(folder, *name) for name in names}
+        for (split, kind), path in found.items():
+            if path is None:
+                raise UserError(f"{folder} has {images.name} but no idx file of {split} {kind}")
+        arrays = {name: read_idx(path) for name, path in found.items() if path}
+        out = {
+            s: {"image": arrays[s, "images"], "label": arrays[s, "labels"]}
+            for s in ("train", "test")
+        }
+    elif npz := _from_npz(folder):
+        out = npz[1]
+    elif folder.is_dir() and (train := _split_folder(folder, "train")):
+        test = _split_folder(folder, "test")
+        if test is None:
+            raise UserError(f"{folder} has {train.name}/ but no test/")
+        out = {}
+        for split, home in (("train", train), ("test", test)):
+            paths, label = class_folders(home)
+            pixels = [read_image(p, shape[-1]) for p in paths]
+            odd = next((i for i, x in enumerate(pixels) if x.shape != shape), None)
+            if odd is not None:
+                raise UserError(f"{paths[odd]} is {pixels[odd].shape}: expected {shape}")
+            out[split] = {"image": np.stack(pixels), "label": label}
+    else:
+        raise UserError(
+            f"--data {folder}: expected idx files (train-images-idx3-ubyte ...), train.npz and "
+            "test.npz, or train/<class>/*.png and test/<class>/*.png"
+        )
+    return {split: _checked(out[split], f"{folder} ({split})", shape, classes) for split in out}
+
+
+def _checked(examples: Examples, where: str, shape: tuple[int, int, int], classes: int) -> Examples:
+    """The examples as uint8 [n, *shape] and int32 [n], or an error that says what is wrong."""
+    image, label = examples["image"], examples["label"]
+    if image.dtype != np.uint8:
+        raise UserError(f"{where}: image is {image.dtype}, expected uint8")
+    if image.ndim == 3 and shape[-1] == 1:
+        image = image[..., None]
+    if image.shape[1:] != shape:
+        raise UserError(f"{where}: image is {image.shape}, expected (n, {str(shape)[1:]}")
+    label = (
+        label.reshape(-1) if label.ndim == 2 and label.shape[1] == 1 else label
+    )  # Keras' cifar10
+    if label.shape != image.shape[:1] or not np.issubdtype(label.dtype, np.integer):
+        raise UserError(f"{where}: {label.dtype} labels {label.shape} for images {image.shape}")
+    if not len(label) or label.min() < 0 or label.max() >= classes:
+        raise UserError(f"{where}: labels must be 0 to {classes - 1}, and at least one")
+    return {"image": image, "label": label.astype(np.int32)}
