@@ -111,7 +111,7 @@ class Pipeline:
         """The global batch of ``step``, or the given rows of it."""
         examples = self.source.gather(self.indices(step, rows))
         positions = np.arange(step * self.size, (step + 1) * self.size, dtype=np.uint64)[rows]
-        seeds = _mix(positions + _mix(np.uint64([self.seed])))
+        seeds = _mix(positions + _mix(np.array([self.seed], np.uint64)))
         return self.transform(examples, seeds)
 
 

@@ -113,10 +113,10 @@ class Checkpoints:
         Raises:
             UserError: it is truncated, or another model's.
         """
-        key = abstract.key
+        key: Any = abstract.key
         data = jax.eval_shape(jax.random.key_data, key)
-        target = abstract._replace(
-            key=jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)
+        target: Any = abstract._replace(
+            key=jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)  # type: ignore[arg-type]
         )
         try:
             restored = self.manager.restore(step, args=ocp.args.StandardRestore(target))

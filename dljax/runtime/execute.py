@@ -166,6 +166,7 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
     spans = [
         index[0].indices(data.size)[:2]
         for index in single.addressable_devices_indices_map((data.size,)).values()
+        if index is not None
     ]
     mine = slice(min(s[0] for s in spans), max(s[1] for s in spans))
 

@@ -201,7 +201,7 @@ class RunDir:
         target = self.path / "failure" / f"step_{step:07d}_{player}.npz"
         if self.chief:
             target.parent.mkdir(exist_ok=True)
-            np.savez(target, **batch)
+            np.savez(target, **batch)  # type: ignore[arg-type]
         return target
 
     def finished(self) -> bool:

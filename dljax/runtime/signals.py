@@ -10,8 +10,9 @@ import jax
 class Stop:
     """Notes the first request to stop; a second Ctrl-C is Python's own."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.number: int | None = None
+        self._asked = 0
         self._old: dict[int, object] = {}
 
     def __enter__(self) -> "Stop":
@@ -36,7 +37,9 @@ class Stop:
         if jax.process_count() > 1:
             from jax.experimental import multihost_utils
 
-            if multihost_utils.reached_preemption_sync_point(step):
+            # It picks a count to stop at and wants every count in turn, which steps need not be.
+            self._asked += 1
+            if multihost_utils.reached_preemption_sync_point(self._asked):
                 self.number = self.number or signal.SIGTERM
                 return True
             return False
