@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
 from dljax import __version__
-from dljax.cli import train
+from dljax.cli import launch, train
 from dljax.errors import UserError, nearest
+from dljax.runtime.launch import among_several, leave
 
 
 class Command(NamedTuple):
@@ -18,6 +20,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command(train.main, train.SUMMARY),
+    "launch": Command(launch.main, launch.SUMMARY),
 }
 
 _HELP = """usage: dljax COMMAND ...
@@ -58,13 +61,21 @@ def main(argv: list[str] | None = None) -> int:
         print(f"dljax: {error}", file=sys.stderr, flush=True)
         if os.environ.get("DLJAX_TRACEBACK"):
             raise
-        return getattr(error, "status", 2)
+        status = getattr(error, "status", 2)
+        if status < 128:  # else all processes end together, in good order
+            leave(status)
+        return status
     except KeyboardInterrupt:
         print("dljax: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # `dljax list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except Exception:
+        if among_several():
+            traceback.print_exc()
+            leave(1)
+        raise
     except SystemExit as done:  # argparse, after --help
         return int(done.code or 0)
 

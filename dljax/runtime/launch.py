@@ -24,7 +24,8 @@ GRACE = 20.0  # seconds between asking a process to end and ending it
 
 # What the libraries say when processes meet, and when one of them loses another.
 _NOISE = re.compile(
-    r"\[Gloo\] Rank|coordination_service|JAX distributed service detected|GRPC error|^:UNKNOWN:"
+    r"\[Gloo\] Rank|coordination_service|JAX distributed service detected|GRPC error|^:UNKNOWN:|"
+    r"preemption_notifier|Check failure stack trace|^    @ "
 )
 
 

@@ -1,0 +1,65 @@
+"""dljax launch: one run as several processes, on this machine or through Slurm."""
+
+import sys
+from pathlib import Path
+
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.errors import UserError
+from dljax.runtime import launch
+from dljax.runtime.profile import load_profile
+
+SUMMARY = "train as several processes, or as a Slurm job"
+
+_DESCRIPTION = """Train FILE as several processes that work on one batch. When one dies all end; the
+same command goes on from the last checkpoint, also with another number of processes.
+With --slurm: write a batch script from the profile's [launcher] and submit it."""
+
+_EXAMPLES = """
+dljax launch --processes 2 experiments/convnets/lenet_digits.py --epochs 5
+dljax launch --slurm --on configs/slurm_gpu_x8.toml experiments/convnets/lenet_digits.py
+dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convnets/lenet_digits.py
+"""
+
+
+def _workdir(path: Path, resolved: dict) -> Path:
+    """What `dljax train` would choose; named in the script, so that a requeued job finds it."""
+    from dljax.experiment import Experiment
+    from dljax.runtime.rundir import default_workdir
+
+    named = object.__new__(Experiment)  # only its name, text and knobs: nothing is built or loaded
+    for key, value in {"name": path.stem, "text": path.read_text(), "knobs": resolved}.items():
+        object.__setattr__(named, key, value)
+    return default_workdir(named).absolute()
+
+
+def main(argv: list[str]) -> int:
+    parser = Parser("launch", _DESCRIPTION, _EXAMPLES)
+    add_run_options(parser)
+    parser.add_argument("--processes", type=int, help="how many, on this machine (default: 2)")
+    parser.add_argument("--slurm", action="store_true", help="submit to Slurm instead")
+    parser.add_argument("--dry-run", action="store_true", help="with --slurm: print the script")
+    if "train" in argv and "".join(argv[argv.index("train") + 1 :][:1]).endswith(".py"):
+        argv = [*argv[: argv.index("train")], *argv[argv.index("train") + 1 :]]
+    options, path, knobs, words = parse_with_knobs(parser, argv)
+    resolved = knobs.resolve(words)
+    profile = load_profile(options.on)
+    command = [sys.executable, "-m", "dljax", "train", str(path)]
+    command += [f"--{name}={word}" for name, word in words.items()]
+    command += [f"--on={options.on}"] if options.on else []
+    if not options.slurm:
+        if options.dry_run:
+            raise UserError("--dry-run goes with --slurm")
+        command += [f"--workdir={options.workdir}"] if options.workdir else []
+        return launch.launch(command, 2 if options.processes is None else options.processes)
+    if options.processes is not None:
+        raise UserError(
+            "--processes is for this machine; with --slurm the profile's [launcher] says"
+        )
+    workdir = options.workdir.absolute() if options.workdir else _workdir(path, resolved)
+    script = launch.slurm_script(profile, [*command, f"--workdir={workdir}"], workdir)
+    if options.dry_run:
+        print(script, end="")
+    else:
+        print(launch.submit(script, workdir))
+        print(f"output: {workdir}.slurm.out")
+    return 0
