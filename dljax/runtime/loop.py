@@ -86,7 +86,9 @@ def run(
             experiment.phases[0].data.size,
             quiet or not folder.chief,
         )
-        if start:
+        if start == experiment.total_steps:
+            progress.say(f"this run has finished: {path} holds its last step, {start}")
+        elif start:
             progress.say(f"going on from step {start} in {path}")
         state: Any = None
         end = compilations = 0
