@@ -1,0 +1,97 @@
+"""Pictures as arrays, float [h, w] or [h, w, 3] in 0..1, which is what an experiment's views return."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def grid(images, columns: int = 0, *, enlarge: int = 1, gap: int = 1) -> np.ndarray:
+    """Images of one size in rows, on white.
+
+    Args:
+        images: [n, h, w], [n, h, w, 1] or [n, h, w, 3], in 0..1.
+        columns: images per row; 0 makes it about square.
+        enlarge: whole pixels per pixel.
+        gap: white pixels between images, before enlarging.
+    """
+    images = np.asarray(images, np.float32)
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    n, h, w = images.shape[:3]
+    columns = min(columns or int(np.ceil(np.sqrt(n))), n)
+    rows = -(-n // columns)
+    shape = (rows * (h + gap) + gap, columns * (w + gap) + gap, *images.shape[3:])
+    out = np.ones(shape, np.float32)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (h + gap) + gap, (i % columns) * (w + gap) + gap
+        out[top : top + h, left : left + w] = image
+    return np.clip(out, 0, 1).repeat(enlarge, 0).repeat(enlarge, 1)
+
+
+def spread(array) -> np.ndarray:
+    """The array with its own minimum at 0 and maximum at 1 (all 0 where it is constant)."""
+    array = np.asarray(array, np.float32)
+    low, high = array.min(), array.max()
+    return (array - low) / max(high - low, np.float32(1e-12))
+
+
+def filters(kernel, *, enlarge: int = 8) -> np.ndarray:
+    """A convolution's kernel [kh, kw, c, d] as a grid of its d filters; c must be 1 or 3.
+
+    Grey 0.5 is weight 0, and every filter shares one scale.
+    """
+    kernel = np.asarray(kernel, np.float32)
+    if kernel.shape[2] not in (1, 3):
+        raise ValueError(f"filters of {kernel.shape[2]} channels: only 1 or 3 can be shown")
+    scaled = 0.5 + 0.5 * kernel / max(float(np.abs(kernel).max()), 1e-12)
+    return grid(scaled.transpose(3, 0, 1, 2), enlarge=enlarge)
+
+
+def labelled(images, captions: Sequence[str], columns: int = 8, *, enlarge: int = 2) -> np.ndarray:
+    """Like ``grid``, with a caption of a few letters below each image, e.g. "4 as 9"."""
+    images = np.asarray(images, np.float32)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    images = images.repeat(enlarge, 1).repeat(enlarge, 2)
+    return grid(
+        np.stack([_captioned(i, c) for i, c in zip(images, captions, strict=True)]), columns
+    )
+
+
+def _captioned(image: np.ndarray, caption: str, height: int = 14) -> np.ndarray:
+    """The image on top of a white strip with the caption in black."""
+    from PIL import Image, ImageDraw
+
+    strip = Image.new("L", (image.shape[1], height), 255)
+    ImageDraw.Draw(strip).text((2, 1), caption, fill=0)
+    text = np.asarray(strip, np.float32) / 255
+    if image.ndim == 3:
+        text = text[..., None].repeat(3, -1)
+    return np.concatenate([image, text])
+
+
+def mistakes(images, labels, logits, names: Sequence[str] = (), *, most: int = 24) -> np.ndarray:
+    """The images that a classifier gets most wrong, captioned "truth as guess".
+
+    Sorted by how much more probable the wrong class is than the true one. One white image where
+    there are none.
+
+    Args:
+        images: [n, h, w, c] in 0..1.
+        labels: [n] integers.
+        logits: [n, classes].
+        names: of the classes; digits by default.
+        most: how many are shown.
+    """
+    images, labels, logits = np.asarray(images), np.asarray(labels), np.asarray(logits, np.float64)
+    guess = logits.argmax(-1)
+    at = np.arange(len(labels))
+    margin = logits[at, guess] - logits[at, labels]
+    worst = [i for i in np.argsort(-margin, kind="stable")[:most] if margin[i] > 0]
+    if not worst:
+        return grid(np.ones((1, *images.shape[1:])), enlarge=2)
+
+    def name(i: int) -> str:
+        return names[i] if names else str(i)
+
+    captions = [f"{name(labels[i])} as {name(guess[i])}" for i in worst]
+    return labelled(images[worst], captions)
