@@ -3,3 +3,4 @@
 from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.pool import max_pool as max_pool
+from dljax.nn.transposed import ConvTranspose as ConvTranspose
