@@ -67,6 +67,8 @@ def check_finite(
         Diverged: with the step, the player and where the batch is.
     """
     guarded = [i for i, name in enumerate(names) if name.endswith(("/loss", "/grad_norm"))]
+    if not guarded:
+        return
     finite = np.isfinite(values[:, guarded]).reshape(len(values), len(guarded), -1).all(-1)
     if finite.all():
         return

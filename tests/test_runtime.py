@@ -1,0 +1,258 @@
+"""The loop and the run's folder: what is written, what is refused, what stops a run."""
+
+import json
+from dataclasses import replace
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dljax.data import Arrays, EvalSet, Pipeline
+from dljax.errors import UserError
+from dljax.experiment import Experiment, Phase, at_least, at_most
+from dljax.learner import Learner, State, freeze, make_learner, many_seeds, players
+from dljax.objectives.classification import classification
+from dljax.runtime.execute import make_executor
+from dljax.runtime.feeder import Feeder, calls
+from dljax.runtime.loop import run
+from dljax.runtime.measure import Diverged
+from dljax.runtime.profile import Mesh, Profile
+from dljax.runtime.rundir import meaning, read_metrics
+
+PROFILE = Profile(
+    mesh=Mesh(data=1),
+    checkpoint_every=5,
+    compilation_cache=jax.config.jax_compilation_cache_dir,
+)
+
+
+class Linear(nn.Module):
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        return nn.Dense(2, name="out")(jnp.tanh(nn.Dense(8, name="hidden")(image)))
+
+
+def toy(n=40, poison: int | None = None, tx=None, seeds: int = 1, **options) -> Experiment:
+    """Two blobs; example ``poison`` is NaN."""
+    rng = np.random.default_rng(0)
+    label = np.arange(n) % 2
+    image = (rng.normal(size=(n, 4)) + 3 * label[:, None]).astype(np.float32)
+    if poison is not None:
+        image[poison] = np.nan
+    arrays = Arrays({"image": image, "label": label.astype(np.int32)})
+    task = classification(Linear())
+    learner = make_learner(
+        task.init, players(task.losses, tx or optax.sgd(0.1)), evaluate=task.evaluate
+    )
+    if seeds > 1:
+        learner = many_seeds(learner, seeds)
+    given = {
+        "learner": learner,
+        "data": Pipeline(arrays, 4),
+        "steps": 20,
+        "evals": {"test": EvalSet(arrays, 16)},
+        "expect": {"test/accuracy": at_least(0.9), "test/loss": at_most(0.5)},
+        "name": "toy",
+        "text": "def experiment(*, seed: int = 0): ...",
+        "knobs": {"seed": 0},
+    }
+    return Experiment(**{**given, **options})
+
+
+def test_folder_holds_what_is_needed_to_understand_the_run(tmp_path):
+    views = {"weights": lambda state, key: np.zeros((4, 4)), "words": lambda state, key: "hello"}
+    result = run(toy(views=views, eval_every=10), PROFILE, tmp_path / "run", quiet=True)
+    assert result.verdict == {"test/accuracy": True, "test/loss": True}
+    assert result.compilations == 1
+    folder = tmp_path / "run"
+    record = json.loads((folder / "record.json").read_text())
+    for key in ("knobs", "profile", "versions", "commit", "host", "devices", "command", "expect"):
+        assert key in record
+    rows = read_metrics(folder)
+    assert [r["step"] for r in rows if "test/loss" in r] == [10, 20]
+    assert [r["step"] for r in rows if "model/loss" in r] == list(range(1, 21))
+    names = {p.name for p in (folder / "pictures").iterdir()}
+    assert names == {f"{n}_{s:07d}.{e}" for n, e in (("weights", "png"), ("words", "txt"))
+                     for s in (10, 20)}  # fmt: skip
+    report = (folder / "report.html").read_text()
+    for part in ("test/accuracy", "hello", "data:image/png", "<svg", "met"):
+        assert part in report
+    assert any((folder / "tensorboard").iterdir())
+    assert json.loads((folder / "result.json").read_text())["verdict"] == result.verdict
+
+
+def test_evaluation_weighs_every_example_once(tmp_path):
+    """40 examples in batches of 16: the padded rows of the last do not count."""
+    experiment = toy()
+    result = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+    batch = experiment.data.source.gather(np.arange(40))
+    values = experiment.learner.evaluate(result.state, batch)
+    for name, value in values.items():
+        # 40 float32 values near 1, summed in two orders.
+        np.testing.assert_allclose(result.metrics[f"test/{name}"], np.mean(value), rtol=1e-6)
+
+
+def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
+    run(toy(eval_every=5, steps=40), replace(PROFILE, keep=1), tmp_path / "run", quiet=True)
+    kept = {int(p.name) for p in (tmp_path / "run" / "checkpoints").iterdir()}
+    rows = [r for r in read_metrics(tmp_path / "run") if "test/accuracy" in r]
+    best = max(r["test/accuracy"] for r in rows)
+    assert 40 in kept and len(kept) <= 2
+    assert any(r["step"] in kept and r["test/accuracy"] == best for r in rows)
+
+
+def test_nan_stops_with_step_player_and_batch(tmp_path):
+    experiment = toy(poison=7, steps=40)
+    bad = next(s for s in range(10) if 7 in experiment.data.indices(s))
+    with pytest.raises(Diverged, match=f"model/.* is nan at step {bad}: player 'model'"):
+        run(experiment, replace(PROFILE, checkpoint_every=1), tmp_path / "run", quiet=True)
+    (stored,) = (tmp_path / "run" / "failure").iterdir()
+    with np.load(stored) as batch:
+        assert np.isnan(batch["image"]).any()
+        np.testing.assert_array_equal(batch["label"], experiment.data.batch(bad)["label"])
+    kept = {int(p.name) for p in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert max(kept, default=0) == bad, "the last good checkpoint stays, none is saved after"
+
+
+def test_infinite_gradient_stops_too(tmp_path):
+    with pytest.raises(Diverged, match="grad_norm|loss"):
+        run(toy(tx=optax.sgd(1e38), steps=10), PROFILE, tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"knobs": {"seed": 1}}, "--seed: it had 0, you gave 1"),
+        ({"name": "other"}, "a run of toy, not of other"),
+        ({"text": "def experiment(*, seed: int = 0): return 1"}, "code has changed"),
+    ],
+)
+def test_another_experiment_is_refused(tmp_path, change, says):
+    run(toy(), PROFILE, tmp_path / "run", quiet=True)
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    with pytest.raises(UserError, match=says):
+        run(toy(**change), PROFILE, tmp_path / "run", quiet=True)
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
+
+
+def test_meaning_ignores_comments_and_docstrings():
+    assert meaning('"""A."""\nx = 1  # one') == meaning('"""B."""\n\nx = 1')
+    assert meaning("x = 1") != meaning("x = 2")
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="no run of dljax"):
+        run(toy(), PROFILE, tmp_path, quiet=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_finished_run_is_not_trained_again(tmp_path):
+    first = run(toy(), PROFILE, tmp_path / "run", quiet=True)
+    files = {p: p.read_bytes() for p in (tmp_path / "run").glob("*.json*")}
+    second = run(toy(), PROFILE, tmp_path / "run", quiet=True)
+    assert files == {p: p.read_bytes() for p in files}
+    assert second.verdict == first.verdict and second.compilations == 0
+    jax.tree.map(np.testing.assert_array_equal, first.state.params, second.state.params)
+
+
+def test_resume_moves_to_other_devices(tmp_path):
+    """Saved by one device, gone on with by eight, sharded: equal to one device all the way."""
+    short = toy(steps=10)
+    run(short, replace(PROFILE, mesh=Mesh(data=1)), tmp_path / "run", quiet=True)
+    wide = toy(steps=20, data=Pipeline(short.data.source, 8))
+    one = run(wide, PROFILE, tmp_path / "one", quiet=True)
+    run(replace(wide, phases=(replace(wide.phases[0], steps=10),)), PROFILE, tmp_path / "two",
+        quiet=True)  # fmt: skip
+    moved = run(wide, replace(PROFILE, mesh=Mesh(data=2, fsdp=4)), tmp_path / "two", quiet=True)
+    # Ten SGD steps of sums over eight examples in another order.
+    for a, b in zip(
+        jax.tree.leaves(one.state.params), jax.tree.leaves(moved.state.params), strict=True
+    ):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
+
+
+def test_phases_start_from_each_other(tmp_path):
+    base = toy()
+    task = classification(Linear())
+    frozen = make_learner(
+        task.init,
+        players(task.losses, freeze(optax.sgd(0.1), lambda p: p.startswith("hidden"))),
+        evaluate=task.evaluate,
+    )
+    phases = (Phase(base.learner, base.data, 6), Phase(frozen, base.data, 6))
+    both = run(toy(phases=phases), PROFILE, tmp_path / "both", quiet=True)
+    first = run(toy(phases=phases[:1]), PROFILE, tmp_path / "first", quiet=True)
+    hidden = [r.state.params["model"]["hidden"]["kernel"] for r in (first, both)]
+    np.testing.assert_array_equal(*hidden)
+    outs = [r.state.params["model"]["out"]["kernel"] for r in (first, both)]
+    assert not np.allclose(*outs)
+    assert int(both.state.step) == 12
+
+
+def test_many_seeds_log_a_value_each(tmp_path):
+    result = run(toy(seeds=3, steps=60), PROFILE, tmp_path / "run", quiet=True)
+    assert result.metrics["test/accuracy"].shape == (3,)
+    assert len(read_metrics(tmp_path / "run")[-1]["test/accuracy"]) == 3
+    assert result.verdict["test/accuracy"]
+
+
+def test_scanned_steps_give_the_same_run(tmp_path):
+    one = run(toy(), PROFILE, tmp_path / "one", quiet=True)
+    four = run(toy(), replace(PROFILE, steps_per_call=4), tmp_path / "four", quiet=True)
+    # The same operations, fused anew inside the scan's body.
+    for a, b in zip(
+        jax.tree.leaves(one.state.params), jax.tree.leaves(four.state.params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_schedule_is_a_function_of_the_step():
+    whole = list(calls(0, 23, 4, (10,)))
+    assert whole == [(0, 4), (4, 4), (8, 1), (9, 1), (10, 1), (11, 1), (12, 4), (16, 4), (20, 1),
+                     (21, 1), (22, 1)]  # fmt: skip
+    for first, _ in whole:
+        assert list(calls(first, 23, 4, (10,))) == [c for c in whole if c[0] >= first]
+
+
+def test_feeder_passes_errors_on_and_ends():
+    def place(first, k):
+        if first == 2:
+            raise ValueError("broken file")
+        return first
+
+    feeder = Feeder(calls(0, 5, 1, ()), place)
+    seen = []
+    with pytest.raises(ValueError, match="broken file"):
+        for first, _, _ in feeder:
+            seen.append(first)
+    assert seen == [0, 1]
+    feeder.close()
+
+
+def test_learner_without_gradients_runs_in_the_same_loop(tmp_path):
+    """A running mean of the images: no loss, no optimizer."""
+
+    def init(key, batch):
+        return State(jnp.zeros((), jnp.int32), key, {"mean": jnp.zeros(4)}, {}, {}, None)
+
+    def update(state, batch):
+        rate = 1.0 / (state.step + 1)
+        mean = state.params["mean"]
+        mean = mean + rate * (jnp.mean(batch["image"], 0) - mean)
+        return state._replace(step=state.step + 1, params={"mean": mean}), {"moved": rate}
+
+    def evaluate(state, batch):
+        return {"distance": jnp.sum(jnp.square(batch["image"] - state.params["mean"][None]), -1)}
+
+    learner = Learner(init, update, evaluate)
+    experiment = toy(learner=learner, steps=10, expect={"test/distance": at_most(100)})
+    result = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+    images = experiment.data.source.arrays["image"]
+    # Ten batches of four are the forty examples; a running mean in float32.
+    np.testing.assert_allclose(result.state.params["mean"], images.mean(0), rtol=1e-5)
+    with pytest.raises(UserError, match="needs gradients"):
+        make_executor(replace(PROFILE, microbatch=1), learner, experiment.data)
