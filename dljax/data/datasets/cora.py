@@ -178,6 +178,6 @@ def load(
     )
     return (
         graph.of(np.arange(labelled)),
-        graph.of(np.arange(labelled, labelled + _VALIDATION)),
+        graph.of(np.arange(labelled, min(labelled + _VALIDATION, known))),
         graph.of(np.sort(test)),
     )

@@ -30,15 +30,17 @@ def _graph() -> WholeGraph:
     return WholeGraph(pixels, senders, receivers, label, np.zeros(NODES, np.float32))
 
 
-def load(*, labelled: int = 5, fake: bool = False) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
-    """(train, validation, test): one graph, the first ``labelled`` nodes of each class, 300 and the
-    rest.
+def load(*, labelled: int = 10, fake: bool = False) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
+    """(train, validation, test): one graph, ``labelled`` nodes of each class, 300 and the rest, drawn
+    from all over the file, which has writer after writer.
 
     Args:
         labelled: training nodes per class.
         fake: a stochastic block model of the same shapes.
     """
     graph = fake_data.graph(NODES, FEATURES, CLASSES) if fake else _graph()
-    train = np.concatenate([np.flatnonzero(graph.label == c)[:labelled] for c in range(CLASSES)])
-    rest = np.setdiff1d(np.arange(NODES), train)
+    order = np.random.default_rng(0).permutation(NODES)
+    label = graph.label[order]
+    train = np.concatenate([order[label == c][:labelled] for c in range(CLASSES)])
+    rest = order[~np.isin(order, train)]
     return graph.of(train), graph.of(rest[:_VALIDATION]), graph.of(rest[_VALIDATION:])

@@ -1,0 +1,46 @@
+"""GAT (Velickovic et al. 2018, arXiv:1710.10903) on the nearest-neighbour graph of scikit-learn's
+digits, of which ten per class are labelled.
+
+    dljax train experiments/graphs/gat_digits.py
+
+Expected: not yet run.
+"""
+
+import optax
+
+from dljax import Experiment, at_least, models
+from dljax.data import EvalSet, Pipeline
+from dljax.data.datasets import digit_graph
+from dljax.learner import make_learner, many_seeds, players
+from dljax.models.graphs import gat
+from dljax.objectives.nodes import nodes
+
+
+def experiment(
+    *,
+    labelled: int = 10,
+    variant: str = "digits",
+    steps: int = 300,
+    lr: float = 0.005,
+    decay: float = 5e-4,
+    dropout: float = 0.6,
+    seeds: int = 1,
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    train, validation, test = digit_graph.load(labelled=labelled, fake=fake)
+    task = nodes(models.build(gat, variant, classes=10, dropout=dropout))
+    tx = optax.chain(optax.add_decayed_weights(decay), optax.adam(lr))
+    learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
+    return Experiment(
+        learner=many_seeds(learner, seeds) if seeds > 1 else learner,
+        data=Pipeline(train, 1, seed=seed, shuffle=False, divisible=False),
+        steps=steps,
+        evals={
+            "validation": EvalSet(validation, 1, divisible=False),
+            "test": EvalSet(test, 1, divisible=False),
+        },
+        eval_every=50,
+        expect={"test/accuracy": at_least(0.9)},
+        seed=seed,
+    )

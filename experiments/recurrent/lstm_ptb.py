@@ -1,0 +1,59 @@
+"""Word-level LSTM on files in the Penn Treebank's format. Zaremba et al. 2014, arXiv:1409.2329,
+Table 1; the small model of the paper's program: test perplexity 115, a loss of 4.74 nats.
+
+    dljax train experiments/recurrent/lstm_ptb.py --data FOLDER
+
+The program's setting: SGD at 1.0, halved after every epoch from the fifth on, gradients (summed over
+time) clipped at 5, 13 epochs. It carries the state from each window into the next; here every training
+window starts from zero, and windows of 350 words measure.
+Expected: not yet run (hours on 2 cores).
+"""
+
+import jax.numpy as jnp
+import optax
+
+from dljax import Experiment, at_most, models
+from dljax.data import EvalSet, Pipeline
+from dljax.data.datasets import ptb
+from dljax.data.sources.text import Windows
+from dljax.learner import make_learner, players
+from dljax.models.recurrent import lstm
+from dljax.objectives.language import language
+
+
+def experiment(
+    *,
+    data: str = "",
+    variant: str = "small",
+    epochs: float = 13,
+    batch: int = 20,
+    context: int = 35,
+    lr: float = 1.0,
+    flat: float = 4,
+    falling: float = 0.5,
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    text = ptb.load(data, fake=fake)
+    model = models.build(lstm, variant, vocabulary=len(text.vocabulary))
+    task = language(model)
+    # An epoch is as many tokens as the text has; windows start anywhere.
+    epoch = max(1, len(text.train) // (batch * context))
+    steps = max(1, round(epochs * epoch))
+
+    def rate(step):
+        return lr * falling ** jnp.maximum(step // epoch + 1 - flat, 0)
+
+    tx = optax.chain(optax.scale(context), optax.clip_by_global_norm(5.0), optax.sgd(rate))
+    return Experiment(
+        learner=make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate),
+        data=Pipeline(Windows(text.train, context), batch, seed=seed),
+        steps=steps,
+        evals={
+            "validation": EvalSet(Windows.apart(text.validation, 350), 4),
+            "test": EvalSet(Windows.apart(text.test, 350), 4),
+        },
+        eval_every=epoch,
+        expect={"test/loss": at_most(4.80)},
+        seed=seed,
+    )
