@@ -1,0 +1,111 @@
+"""dljax describe: a network's layers, with their shapes and counts."""
+
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dljax import catalog
+from dljax.cli.opening import open_experiment
+from dljax.cli.parsing import Parser, parse_with_knobs
+from dljax.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from dljax.analysis.summary import Layer
+
+SUMMARY = "the layers of a model or an experiment, with shapes and counts"
+
+_DESCRIPTION = """The layers of a model (a name of `dljax list`, with a variant after a colon) or of the
+networks of an experiment FILE, with output shapes and numbers of parameters."""
+
+_EXAMPLES = """
+dljax describe lenet
+dljax describe lenet:tiny --json
+dljax describe experiments/convnets/lenet_digits.py --batch 32
+"""
+
+
+def _of_model(word: str) -> tuple[str, list["Layer"], dict[str, Any]]:
+    name, _, variant = word.partition(":")
+    known = {found.name: found for found in catalog.architectures()}
+    if name not in known:
+        raise UserError(f"no model {name!r}: {nearest(name, known)} (see dljax list)")
+    found = known[name]
+    full = [v for v in found.variants if v != "tiny"]
+    variant = variant or next(iter(found.published), (full or ["tiny"])[0])
+    import jax
+
+    from dljax import models
+    from dljax.analysis.summary import counts, initialize, layers
+
+    file = import_module(found.module)
+    module, inputs = models.build(file, variant), file.inputs(variant)
+    rows = layers(initialize(module), jax.random.key(0), inputs)
+    params, state = counts(module, inputs)
+    return f"{name}:{variant}", rows, {"params": params, "state": state}
+
+
+def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], dict[str, Any]]:
+    import jax
+
+    from dljax.analysis.summary import layers, size
+
+    phase = open_experiment(path, resolved).phases[-1]
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
+    )
+    rows = layers(phase.learner.init, jax.random.key(0), batch)
+    state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
+    totals = {
+        "params": size(state.params),
+        "state": size(state.extra),
+        "optimizer": size(state.opt),
+        "average": size(state.ema),
+    }
+    return str(path), rows, totals
+
+
+def _table(title: str, rows: list["Layer"], totals: dict[str, Any], depth: int) -> str:
+    cells = [("layer", "kind", "output", "parameters", "state")]
+    for row in rows:
+        if len(row.path) > depth:
+            continue
+        inner = bool(row.path)
+        name = "  " * (len(row.path) - 1) + row.path[-1] if inner else row.kind
+        shape = "x".join(map(str, row.shape)) or "scalar"
+        is_glue = row.path == ("-",)
+        numbers = ("", "") if is_glue else (f"{row.params:,}", f"{row.state:,}" * bool(row.state))
+        cells.append(("  " * inner + name, row.kind if inner else "", shape, *numbers))
+    widths = [max(len(row[i]) for row in cells) for i in range(5)]
+    lines = [title]
+    for row in cells:
+        left = "  ".join(f"{c:{w}}" for c, w in zip(row[:3], widths[:3], strict=True))
+        right = "  ".join(f"{c:>{w}}" for c, w in zip(row[3:], widths[3:], strict=True))
+        lines.append(f"{left}  {right}".rstrip())
+    words = {"params": "trainable parameters", "state": "of other state"}
+    words |= {"optimizer": "of optimizer", "average": "in the moving average"}
+    lines.append(", ".join(f"{n:,} {words[k]}" for k, n in totals.items() if n or k == "params"))
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # shapes need no device
+    parser = Parser("describe", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("--json", action="store_true", help="as JSON, every layer")
+    parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
+    if any(word.endswith(".py") for word in argv):
+        options, path, knobs, words = parse_with_knobs(parser, argv)
+        title, rows, totals = _of_file(path, knobs.resolve(words))
+    else:
+        parser.add_argument(
+            "model", metavar="FILE|MODEL", help="an experiment file, or name:variant"
+        )
+        options = parser.parse_args(argv)
+        title, rows, totals = _of_model(options.model)
+    if options.json:
+        listed = [{**row._asdict(), "path": "/".join(row.path)} for row in rows]
+        print(json.dumps({"name": title, "layers": listed, **totals}, indent=1))
+    else:
+        print(_table(title, rows, totals, options.levels))
+    return 0
