@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 
 import dljax
+from dljax.catalog import imported_models
 from dljax.data import EvalSet
 from dljax.experiment import Experiment
 from dljax.knobs import read_knobs
 
 EXPERIMENTS = sorted(p for p in Path(__file__).parents[1].glob("experiments/*/*.py"))
 IDS = [p.stem for p in EXPERIMENTS]
+# The first experiment of each set of models in each folder: one of every kind of training.
+KINDS = sorted(
+    {(p.parent.name, *sorted(set(imported_models(p)))): p for p in reversed(EXPERIMENTS)}.values()
+)
 
 
 class Head:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from smoke import EXPERIMENTS, IDS, smoke
+from smoke import EXPERIMENTS, KINDS, smoke
 
 from dljax.data import Arrays, Pipeline
 from dljax.learner import make_learner, players
@@ -36,7 +36,7 @@ def losses(experiment, steps=STEPS):
     }
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=IDS)
+@pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])
 def test_loss_falls_on_the_fake_twin(path):
     experiment = smoke(path, STEPS)
     for name, values in losses(experiment).items():

@@ -11,14 +11,9 @@ from pathlib import Path
 
 import pytest
 from drive import CHECKPOINT_EVERY, STEPS
-from smoke import EXPERIMENTS
-
-from dljax.catalog import imported_models
+from smoke import KINDS
 
 HERE = Path(__file__).parent
-# One experiment for each set of models and kind of training.
-KINDS = {(p.parent.name, *sorted(set(imported_models(p)))): p for p in reversed(EXPERIMENTS)}
-FILES = sorted(KINDS.values())
 
 
 def start(path: Path, *folders: Path) -> subprocess.Popen:
@@ -59,7 +54,7 @@ def digests(path: Path, *folders: Path) -> list[str]:
     return [line.split()[1] for line in out.splitlines() if line.startswith("digest")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=[p.stem for p in FILES])
+@pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])
 def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     killed, alone = tmp_path / "killed", tmp_path / "alone"
     process = start(path, killed)
@@ -78,7 +73,7 @@ def test_killed_run_ends_with_the_same_bits(path, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
-    path = next(p for p in FILES if p.stem == "lenet_digits")
+    path = next(p for p in KINDS if p.stem == "lenet_digits")
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
     process = start(path, stopped)
     out, error = stop_at(process, stopped, 7, number)
