@@ -1,0 +1,129 @@
+"""DCGAN. Radford et al. 2016, Unsupervised Representation Learning with Deep Convolutional Generative
+Adversarial Networks, arXiv:1511.06434, Fig. 1 and section 3.
+
+Widths and layers as in pytorch/examples: the generator's first layer is a transposed convolution of
+the noise (the paper says project and reshape: the same function), the discriminator's last one a
+convolution over the whole map.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import ShapeDtypeStruct
+from jaxtyping import Array, Float
+
+from dljax.nn import ConvTranspose, batch_norm
+
+# "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"
+_NORMAL = nn.initializers.normal(0.02)
+
+
+def _scale(key, shape, dtype=jnp.float32):
+    return 1.0 + 0.02 * jax.random.normal(key, shape, dtype)
+
+
+class Generator(nn.Module):
+    """Noise to an image in -1..1: a ``base`` x ``base`` map, doubled ``stages`` times."""
+
+    channels: int
+    width: int
+    base: int
+    stages: int
+
+    @nn.compact
+    def __call__(self, noise: Float[Array, "b z"], *, train: bool) -> Float[Array, "b h w c"]:
+        x = noise[:, None, None, :]
+        size, stride, padding = self.base, 1, "VALID"
+        for stage in range(self.stages):
+            features = self.width << (self.stages - 1 - stage)
+            x = ConvTranspose(
+                features,
+                (size, size),
+                stride,
+                padding,
+                use_bias=False,
+                kernel_init=_NORMAL,
+                name=f"up{stage}",
+            )(x)
+            x = jax.nn.relu(batch_norm(train=train, scale_init=_scale, name=f"norm{stage}")(x))
+            size, stride, padding = 4, 2, "SAME"
+        x = ConvTranspose(
+            self.channels, (4, 4), 2, use_bias=False, kernel_init=_NORMAL, name="output"
+        )(x)
+        return jnp.tanh(x)
+
+
+class Discriminator(nn.Module):
+    """An image to the logit of its being real: no BatchNorm on the first layer, leaky ReLU 0.2."""
+
+    width: int
+    base: int
+    stages: int
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, " b"]:
+        x = image
+        for stage in range(self.stages):
+            x = nn.Conv(
+                self.width << stage,
+                (4, 4),
+                (2, 2),
+                padding=1,
+                use_bias=False,
+                kernel_init=_NORMAL,
+                name=f"down{stage}",
+            )(x)
+            if stage:
+                x = batch_norm(train=train, scale_init=_scale, name=f"norm{stage}")(x)
+            x = jax.nn.leaky_relu(x, 0.2)
+        x = nn.Conv(
+            1,
+            (self.base, self.base),
+            padding="VALID",
+            use_bias=False,
+            kernel_init=_NORMAL,
+            name="output",
+        )(x)
+        return jnp.reshape(x, (image.shape[0],))
+
+
+class DCGAN(nn.Module):
+    """Both networks; called as one, the discriminator judges what the generator makes of the noise.
+
+    Players take them apart: ``generator, discriminator = model.parts()``. Images have sides of
+    ``base * 2**stages``.
+    """
+
+    channels: int = 3
+    width: int = 64
+    base: int = 4
+    stages: int = 4
+    latent: int = 100
+
+    def parts(self) -> tuple[Generator, Discriminator]:
+        return (
+            Generator(self.channels, self.width, self.base, self.stages, parent=None),
+            Discriminator(self.width, self.base, self.stages, parent=None),
+        )
+
+    def setup(self):
+        self.generator, self.discriminator = (part.clone() for part in self.parts())
+
+    def __call__(self, noise: Float[Array, "b z"], *, train: bool) -> Float[Array, " b"]:
+        return self.discriminator(self.generator(noise, train=train), train=train)
+
+
+MODEL = DCGAN
+VARIANTS: dict[str, dict] = {
+    "tiny": {"channels": 1, "width": 4, "base": 7, "stages": 2, "latent": 8},
+    "28": {"channels": 1, "width": 64, "base": 7, "stages": 2},
+    "64": {},
+}
+PUBLISHED = {
+    "64": 6_342_272
+}  # generator 3,576,704 + discriminator 2,765,568, BatchNorm's affine in
+
+
+def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    latent = VARIANTS[variant].get("latent", 100)
+    return {"noise": ShapeDtypeStruct((2, latent), jnp.float32)}

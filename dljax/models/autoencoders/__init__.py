@@ -1,0 +1,1 @@
+"""Networks that reconstruct their input."""

@@ -1,0 +1,155 @@
+"""Denoising diffusion and its samplers. Ho et al. 2020, arXiv:2006.11239; Song et al. 2021 (DDIM),
+arXiv:2010.02502.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from dljax import axes
+from dljax.objectives.linen import forward, initialize
+from dljax.types import Array, Aux, Key, Objective
+
+Predict = Callable[[Array, Array], Array]  # (x_t [b, ...], t [b] int32) -> eps
+
+
+class Schedule(NamedTuple):
+    """beta_t and the product of (1 - beta) up to t, each [T]; t counts from 0."""
+
+    beta: np.ndarray
+    signal: np.ndarray  # the paper's alpha-bar
+
+    @property
+    def steps(self) -> int:
+        return len(self.beta)
+
+
+def linear_schedule(steps: int = 1000, low: float = 1e-4, high: float = 0.02) -> Schedule:
+    """beta rising linearly, Ho et al. section 4."""
+    beta = np.linspace(low, high, steps)
+    return Schedule(beta.astype(np.float32), np.cumprod(1.0 - beta).astype(np.float32))
+
+
+def _like(per_example: Array, x: Array) -> Array:
+    """[b] -> [b, 1, ...], in x's type."""
+    return per_example.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+
+
+def q_sample(schedule: Schedule, image: Array, time: Array, noise: Array) -> Array:
+    """x_t = sqrt(signal_t) x_0 + sqrt(1 - signal_t) eps, equation 4."""
+    signal = jnp.asarray(schedule.signal)[time]
+    return _like(jnp.sqrt(signal), image) * image + _like(jnp.sqrt(1.0 - signal), image) * noise
+
+
+def diffusion(
+    model: nn.Module, schedule: Schedule | None = None, *, player: str = "model"
+) -> Objective:
+    """Mean squared error of the predicted noise at a random time: L_simple, equation 14.
+
+    Args:
+        model: called as ``model(x_t, time [b] int32, train=...) -> eps``.
+        schedule: of the noise; by default the paper's, 1000 steps.
+        player: the name of the one player.
+
+    Batch: ``image`` in -1..1. Evaluation: ``loss`` at one time and one noise per image.
+    """
+    noising = schedule or linear_schedule()
+
+    def init(key, batch):
+        image = batch["image"]
+        time = jnp.zeros((image.shape[0],), jnp.int32)
+        return initialize(key, {player: (model, (image, time))})
+
+    def errors(params, extra, batch, key, train: bool):
+        time_key, noise_key, model_key = jax.random.split(key, 3)
+        image = batch["image"]
+        time = axes.uniform_integers(time_key, image.shape[:1], noising.steps)
+        noise = axes.normal(noise_key, image.shape).astype(image.dtype)
+        guess, changed = forward(
+            model,
+            params[player],
+            extra[player],
+            q_sample(noising, image, time, noise),
+            time,
+            key=model_key,
+            train=train,
+        )
+        error = (guess.astype(jnp.float32) - noise.astype(jnp.float32)) ** 2
+        return jnp.mean(error, axis=tuple(range(1, error.ndim))), changed
+
+    def loss(params, extra, batch, key):
+        error, changed = errors(params, extra, batch, key, True)
+        return jnp.mean(error), Aux({}, {**extra, player: changed})
+
+    def evaluate(params, extra, batch, key):
+        return {"loss": errors(params, extra, batch, key, False)[0]}
+
+    return Objective(init, {player: loss}, evaluate)
+
+
+def sample(
+    predict: Predict,
+    key: Key,
+    shape: tuple[int, ...],
+    *,
+    schedule: Schedule | None = None,
+    steps: int = 0,
+    eta: float = 1.0,
+) -> Array:
+    """Images in -1..1 from noise, as one compiled loop.
+
+    With the predicted x_0 clipped to -1..1 and s < t the next time on the way down,
+
+        x_s = sqrt(signal_s) x_0 + sqrt(1 - signal_s - sigma^2) eps + sigma noise
+        sigma = eta sqrt((1 - signal_s) / (1 - signal_t)) sqrt(1 - signal_t / signal_s)
+
+    (Song et al., equations 12 and 16). ``eta=1`` over all steps is DDPM's ancestral sampling with the
+    posterior's variance; ``eta=0`` is DDIM, which is deterministic given the first noise and needs
+    few steps.
+
+    Args:
+        predict: (x_t, time) -> eps, e.g. the model with its averaged parameters.
+        shape: of the images, [n, h, w, c].
+        schedule: the one that the model was trained with; by default the paper's.
+        steps: how many of the schedule's times are visited, evenly spaced; 0 visits all.
+        eta: share of fresh noise, 0..1.
+    """
+    noising = schedule or linear_schedule()
+    count = steps or noising.steps
+    times = np.round(np.linspace(0, noising.steps - 1, count)).astype(np.int32)[::-1]
+    signal_t = noising.signal[times]
+    signal_s = np.append(noising.signal[times[1:]], np.float32(1.0))
+    first, rest = jax.random.split(key)
+
+    def step(x, at):
+        time, here, there, index = at
+        eps = predict(x, jnp.full(shape[:1], time))
+        image = jnp.clip((x - jnp.sqrt(1.0 - here) * eps) / jnp.sqrt(here), -1.0, 1.0)
+        eps = (x - jnp.sqrt(here) * image) / jnp.sqrt(1.0 - here)  # agrees with the clipped image
+        sigma = eta * jnp.sqrt((1.0 - there) / (1.0 - here) * (1.0 - here / there))
+        noise = jax.random.normal(jax.random.fold_in(rest, index), shape)
+        spread = jnp.sqrt(jnp.maximum(1.0 - there - sigma**2, 0.0))
+        return jnp.sqrt(there) * image + spread * eps + sigma * noise, None
+
+    indices = jnp.arange(count)
+    x, _ = lax.scan(
+        step, jax.random.normal(first, shape), (jnp.asarray(times), signal_t, signal_s, indices)
+    )
+    return x
+
+
+def ddpm(predict: Predict, key: Key, shape: tuple[int, ...], **options) -> Array:
+    """Ancestral sampling over every step, Ho et al. algorithm 2 (see ``sample``)."""
+    return sample(predict, key, shape, eta=1.0, **options)
+
+
+def ddim(
+    predict: Predict, key: Key, shape: tuple[int, ...], *, steps: int = 50, **options
+) -> Array:
+    """Deterministic sampling in few steps, Song et al. section 4.1 (see ``sample``)."""
+    return sample(predict, key, shape, steps=steps, eta=0.0, **options)
