@@ -82,6 +82,7 @@ class Experiment:
     # filled in by `load`, and written into the run's folder
     name: str = "experiment"
     text: str = ""
+    folder: str = ""
     knobs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -127,8 +128,13 @@ def load(path: str | Path) -> Callable[..., Experiment]:
     def build(**given: Any) -> Experiment:
         resolved = knobs.resolve(given)
         built = module.experiment(**resolved)
+        if not isinstance(built, Experiment):
+            raise UserError(
+                f"{path}: experiment() returned {type(built).__name__}, expected an Experiment"
+            )
         for attribute, value in {
             "name": path.stem,
+            "folder": folder,
             "text": path.read_text(),
             "knobs": resolved,
         }.items():

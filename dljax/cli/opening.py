@@ -1,6 +1,7 @@
 """Starting jax for a profile, and running an experiment file's own code: what can fail, in a line."""
 
 import os
+import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,14 +37,19 @@ def _where(path: Path, error: BaseException) -> str:
     return found
 
 
-def open_experiment(path: Path, knobs: Mapping[str, Any]) -> "Experiment":
+def open_experiment(path: Path, knobs: Mapping[str, Any], beside: str = "") -> "Experiment":
     """The experiment of a file with these knobs.
+
+    Args:
+        beside: a folder that is importable too (where a run's copy of the file came from).
 
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
     """
     from dljax.experiment import load
 
+    if beside:
+        sys.path.insert(0, beside)
     try:
         return load(path)(**knobs)
     except UserError:
@@ -54,3 +60,6 @@ def open_experiment(path: Path, knobs: Mapping[str, Any]) -> "Experiment":
             f"{_where(path, error)}: {type(error).__name__}: {first} "
             "(DLJAX_TRACEBACK=1 shows where it came from)"
         ) from error
+    finally:
+        if beside:
+            sys.path.remove(beside)

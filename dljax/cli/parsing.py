@@ -66,12 +66,13 @@ def _add_knob(group: Any, knob: Knob, many: bool) -> None:
 
 
 def parse_with_knobs(
-    parser: Parser, argv: list[str], *, many: bool = False
+    parser: Parser, argv: list[str], *, many: bool = False, own: tuple[str, ...] = ()
 ) -> tuple[argparse.Namespace, Path, Knobs, dict[str, str]]:
     """Parse ``FILE [--knob value ...]`` and the parser's own options.
 
     Args:
         many: knobs take several values (``dljax sweep``); only the help differs.
+        own: options of the command that stand before a knob of the same name.
 
     Returns:
         The options, the file, its knobs, and the words given for knobs, not yet parsed.
@@ -90,6 +91,8 @@ def parse_with_knobs(
         parser.description = f"{parser.description}\n\n{knobs.doc}"
     group = parser.add_argument_group(f"knobs of {Path(file).name}")
     for knob in knobs.knobs.values():
+        if knob.name in own:
+            continue
         if knob.name in parser.names:
             raise UserError(f"{file}: --{knob.name} is dljax's own: call the knob something else")
         _add_knob(group, knob, many)

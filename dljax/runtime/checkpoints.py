@@ -34,11 +34,15 @@ class Checkpoints:
     it waits for the last save.
     """
 
-    def __init__(self, workdir: Path, keep: int, best: tuple[str, str] | None):
+    def __init__(
+        self, workdir: Path, keep: int, best: tuple[str, str] | None, read_only: bool = False
+    ):
         """
         Args:
             best: (metric, ">=" or "<=") that says which checkpoint is best, if anything does.
+            read_only: leave the folder as it is; a run may be writing to it.
         """
+        self.read_only = read_only
         self.folder = (workdir / "checkpoints").absolute()
         keepers: list[Any] = [policies.LatestN(keep)]
         if best:
@@ -53,7 +57,8 @@ class Checkpoints:
             )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy(keepers),
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
         )
         try:
             self.manager = ocp.CheckpointManager(self.folder, options=options)
@@ -137,6 +142,8 @@ class Checkpoints:
             ways = f"remove {self.folder / str(step)} to go on from " + (
                 f"step {older[-1]}" if older else "the start"
             )
+            if self.read_only:
+                ways = f"it is unchanged; there are steps {', '.join(map(str, self.all()))}"
             raise UserError(
                 f"checkpoint {step} is damaged or of another model ({first}); {ways}"
             ) from None

@@ -74,6 +74,21 @@ def versions() -> dict[str, str]:
     return out
 
 
+def store_picture(folder: Path, name: str, shown: Any) -> Path:
+    """Store what a view returned: a text, or an image in 0..1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(shown, str):
+        target = folder / f"{name}.txt"
+        target.write_text(shown)
+        return target
+    from PIL import Image
+
+    target = folder / f"{name}.png"
+    pixels = np.clip(np.asarray(shown, np.float32) * 255 + 0.5, 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(target)
+    return target
+
+
 class RunDir:
     """A run's folder: record.json, experiment.py, metrics.jsonl, TensorBoard events, pictures."""
 
@@ -99,7 +114,8 @@ class RunDir:
                 return
             if path.exists() and not path.is_dir():
                 raise UserError(f"--workdir {path} is a file: name a folder")
-            if path.is_dir() and any(path.iterdir()) and self.chief:
+            begun = {"experiment.py", "record.json.tmp"}  # by a start that was killed
+            if self.chief and path.is_dir() and {f.name for f in path.iterdir()} - begun:
                 raise UserError(
                     f"{path} holds files that are no run of dljax: use an empty or a new folder"
                 )
@@ -109,6 +125,7 @@ class RunDir:
             record = {
                 **identity,
                 "command": sys.argv,
+                "folder": experiment.folder,
                 "profile": asdict(profile),
                 "versions": versions(),
                 "commit": _commit(),
@@ -180,21 +197,10 @@ class RunDir:
             self._board.add_scalar(name, float(np.mean(value)), step)
 
     def picture(self, name: str, step: int, shown: Any) -> Path | None:
-        """Store what a view returned: a text, or an image in 0..1."""
+        """Store what a view returned."""
         if not self.chief:
             return None
-        folder = self.path / "pictures"
-        folder.mkdir(exist_ok=True)
-        if isinstance(shown, str):
-            target = folder / f"{name}_{step:07d}.txt"
-            target.write_text(shown)
-            return target
-        from PIL import Image
-
-        target = folder / f"{name}_{step:07d}.png"
-        pixels = np.clip(np.asarray(shown, np.float32) * 255 + 0.5, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(target)
-        return target
+        return store_picture(self.path / "pictures", f"{name}_{step:07d}", shown)
 
     def diverged(self, step: int, player: str, batch: dict[str, np.ndarray]) -> Path:
         """Store the batch that made a loss infinite or NaN."""

@@ -1,0 +1,70 @@
+"""dljax eval: a checkpoint's metrics, and the verdict."""
+
+from pathlib import Path
+from typing import Any
+
+from dljax.cli.opening import open_experiment, start
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.runtime.profile import load_profile
+
+SUMMARY = "measure a checkpoint, against what the experiment expects"
+
+_DESCRIPTION = """Measure the newest checkpoint of a run, its best, or that of a step. Name the run's
+folder, or the experiment FILE with the knobs it was trained with."""
+
+_EXAMPLES = """
+dljax eval runs/lenet_digits-1a2b3c4d
+dljax eval runs/lenet_digits-1a2b3c4d --best
+dljax eval experiments/convnets/lenet_digits.py --step 500
+"""
+
+
+def _table(metrics: dict[str, Any], expect: dict[str, Any], held: dict[str, bool]) -> str:
+    import numpy as np
+
+    rows = []
+    for name in sorted({*metrics, *expect}):
+        values = np.atleast_1d(metrics.get(name, np.nan))
+        spread = f" +- {values.std(ddof=1):.2g} (n = {len(values)})" if len(values) > 1 else ""
+        verdict = ""
+        if name in expect:
+            verdict = f"{'met' if held[name] else 'NOT MET'}: expected {expect[name]}"
+        rows.append((name, f"{values.mean():.5g}{spread}", verdict))
+    widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else [0, 0]
+    return "\n".join(f"{n:{widths[0]}}  {v:{widths[1]}}  {w}".rstrip() for n, v, w in rows)
+
+
+def main(argv: list[str]) -> int:
+    parser = Parser("eval", _DESCRIPTION, _EXAMPLES)
+    add_run_options(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
+    which.add_argument("--step", type=int, help="the checkpoint of this step")
+    file, words = None, {}
+    if any(word.endswith(".py") for word in argv) or not argv:
+        options, file, knobs, words = parse_with_knobs(parser, argv)
+        resolved, record = knobs.resolve(words), {}
+    else:
+        parser.add_argument("run", type=Path, metavar="WORKDIR|FILE", help="a run's folder")
+        options = parser.parse_args(argv)
+        record = read_record(options.run)
+    profile = load_profile(options.on)
+    start(profile)
+    from dljax.runtime.measure import evaluate, newest, verdict
+    from dljax.runtime.rundir import default_workdir, read_metrics
+
+    if file:
+        experiment = open_experiment(file, resolved)
+        path = options.workdir or default_workdir(experiment)
+        read_record(path)
+    else:
+        path = options.run
+        experiment = experiment_of_run(path, record, {})
+    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
+    rows = [row for row in read_metrics(path) if row["step"] <= opened.step]
+    logged = {k: v for k, v in newest(rows).items() if k in experiment.expect}
+    metrics = logged | evaluate(opened.executor, experiment, opened.state)
+    print(f"{path}, step {opened.step}")
+    print(_table(metrics, dict(experiment.expect), verdict(experiment, metrics)))
+    return 0

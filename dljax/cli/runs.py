@@ -1,0 +1,115 @@
+"""Opening a run's folder again: its experiment, and a checkpoint of it."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dljax.cli.opening import open_experiment
+from dljax.errors import UserError
+from dljax.knobs import read_knobs
+from dljax.runtime.profile import Profile
+
+if TYPE_CHECKING:
+    from dljax.experiment import Experiment
+    from dljax.learner import State
+    from dljax.runtime.execute import Executor
+
+# In a record's knobs: how many seeds were trained together (dljax sweep).
+SEEDS = "seeds"
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What a run's folder says of its start.
+
+    Raises:
+        UserError: this is no folder of a run.
+    """
+    file = path / "record.json"
+    if not file.is_file() or not (path / "experiment.py").is_file():
+        what = "holds no run (no record.json)" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {what}: name a run's folder, or an experiment file")
+    try:
+        return json.loads(file.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{file} is damaged: the run cannot be opened") from None
+
+
+def experiment_of_run(
+    path: Path, record: Mapping[str, Any], words: Mapping[str, Any]
+) -> "Experiment":
+    """The experiment of a run, from the text in its folder, with some knobs changed."""
+    file = path / "experiment.py"
+    then = dict(record["knobs"])
+    seeds = then.pop(SEEDS, 1)
+    knobs = read_knobs(file).resolve({**then, **words})
+    experiment = open_experiment(file, knobs, beside=record.get("folder", ""))
+    object.__setattr__(experiment, "name", record["experiment"])
+    object.__setattr__(experiment, "folder", record.get("folder", ""))
+    return together(experiment, seeds) if seeds > 1 else experiment
+
+
+def together(experiment: "Experiment", seeds: int) -> "Experiment":
+    """The experiment with ``seeds`` models in one program; pictures show the first."""
+    import jax
+
+    from dljax.learner import many_seeds
+
+    phases = tuple(
+        dataclasses.replace(phase, learner=many_seeds(phase.learner, seeds))
+        for phase in experiment.phases
+    )
+
+    def of_first(view):
+        return lambda state, key: view(jax.tree.map(lambda x: x[0], state), key)
+
+    return dataclasses.replace(
+        experiment,
+        phases=phases,
+        views={name: of_first(view) for name, view in experiment.views.items()},
+        knobs={**experiment.knobs, SEEDS: seeds},
+    )
+
+
+class Opened(NamedTuple):
+    executor: "Executor"
+    state: "State"
+    step: int
+
+
+def open_checkpoint(
+    experiment: "Experiment",
+    path: Path,
+    profile: Profile,
+    step: int | None = None,
+    best: bool = False,
+) -> Opened:
+    """A run's newest checkpoint, its best, or that of ``step``; the folder is only read.
+
+    Raises:
+        UserError: there is none.
+    """
+    from dljax.runtime.checkpoints import Checkpoints
+    from dljax.runtime.execute import make_executor
+
+    by = next(((metric, e.sign) for metric, e in experiment.expect.items()), None)
+    if not (path / "checkpoints").is_dir():
+        raise UserError(f"{path} holds no checkpoint yet")
+    with Checkpoints(path, 1, by, read_only=True) as saved:
+        steps = saved.all()
+        if not steps:
+            raise UserError(f"{path} holds no checkpoint yet")
+        if step is not None and step not in steps:
+            raise UserError(f"{path} holds no step {step}; it has {', '.join(map(str, steps))}")
+        if best and (by is None or saved.best() is None):
+            raise UserError(f"{path} has no best checkpoint: none was measured when it was saved")
+        chosen = step if step is not None else saved.best() if best else saved.latest()
+        assert chosen is not None
+        end = 0
+        for phase in experiment.phases:
+            end += phase.steps
+            if chosen <= end:
+                break
+        executor = make_executor(profile, phase.learner, phase.data)
+        return Opened(executor, saved.restore(chosen, executor.abstract), chosen)

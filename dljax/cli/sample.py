@@ -1,0 +1,62 @@
+"""dljax sample: pictures and texts from a trained model."""
+
+from pathlib import Path
+
+from dljax.cli.opening import start
+from dljax.cli.parsing import Parser, parse_with_knobs
+from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.errors import UserError
+from dljax.runtime.profile import load_profile
+
+SUMMARY = "draw the pictures and texts of a run again, with another seed"
+
+_DESCRIPTION = """Draw every view of a run's experiment from its newest checkpoint. Knobs of the
+experiment that only concern drawing (--prompt, --temperature, ...) can be changed."""
+
+_EXAMPLES = """
+dljax sample runs/dcgan_digits-1a2b3c4d --seed 7
+dljax sample runs/gpt_topics-1a2b3c4d --prompt "The for statement"
+"""
+
+
+def main(argv: list[str]) -> int:
+    parser = Parser("sample", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("--on", metavar="PROFILE", help="where it runs")
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
+    parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
+    parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
+    places = [i for i, word in enumerate(argv) if (Path(word) / "record.json").is_file()]
+    places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
+    if not places:
+        parser.usage = "dljax sample WORKDIR [--seed N] [--out DIR] [--knob value ...]"
+        parser.parse_known_args(argv)  # --help ends here
+        parser.error("name a run's folder")
+    path = Path(argv[places[0]])
+    record = read_record(path)
+    rest = [word for i, word in enumerate(argv) if i != places[0]]
+    options, _, _, words = parse_with_knobs(
+        parser, [str(path / "experiment.py"), *rest], own=("seed",)
+    )
+    profile = load_profile(options.on)
+    start(profile)
+    import jax
+
+    from dljax.learner import named
+    from dljax.runtime.rundir import store_picture
+
+    experiment = experiment_of_run(path, record, words)
+    if not experiment.views:
+        raise UserError(f"{experiment.name} has no views: there is nothing to draw")
+    opened = open_checkpoint(experiment, path, profile, options.step)
+    key = jax.random.key(options.seed)
+    folder = options.out or path / "samples"
+    for name, view in experiment.views.items():
+        shown = view(opened.state, named(key, f"view/{name}"))
+        try:
+            file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+        if isinstance(shown, str):
+            print(shown)
+        print(file)
+    return 0
