@@ -1,0 +1,1 @@
+"""Weights of other libraries: which of their arrays is which of ours."""
