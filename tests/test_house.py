@@ -204,3 +204,13 @@ def test_every_folder_is_a_package():
     """pkgutil walks what is importable: a folder without __init__ would be passed over."""
     for folder in {path.parent for path in FILES}:
         assert (folder / "__init__.py").exists(), folder
+
+
+def test_ci_runs_the_readme_test_command():
+    commands = [
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("python3 -m venv .venv")
+    ]
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()

@@ -1,0 +1,53 @@
+"""The tiny twin of every kind of experiment, as text: its parameter tree and five losses.
+
+A refactor that changes an initialiser, a name, an order of keys or a draw shows here as a readable
+difference. ``UPDATE_GOLDEN=1 pytest tests/test_golden.py`` writes the files anew.
+"""
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from smoke import KINDS, smoke
+
+from dljax.runtime.execute import make_executor
+from dljax.runtime.profile import Mesh, Profile
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def described(path: Path) -> tuple[list[str], list[list[float]]]:
+    """(lines of the parameter tree, [names..., five rows of metrics])."""
+    phase = smoke(path, 5).phases[0]
+    executor = make_executor(Profile(mesh=Mesh(data=1)), phase.learner, phase.data)
+    state, rows = executor.init(jax.random.key(0)), []
+    tree = [
+        f"{jax.tree_util.keystr(where, simple=True, separator='/')} {leaf.dtype} "
+        f"{'x'.join(map(str, leaf.shape)) or 'scalar'}"
+        for where, leaf in jax.tree_util.tree_leaves_with_path(
+            {"params": state.params, "extra": state.extra}
+        )
+    ]
+    kept = [i for i, name in enumerate(executor.names) if name.endswith("/loss")] or [0]
+    for step in range(5):
+        state, packed = executor.step(state, executor.place(step, 1), 1)
+        rows.append([float(np.mean(np.asarray(packed)[0, i])) for i in kept])
+    return [*tree, "losses " + " ".join(executor.names[i] for i in kept)], rows
+
+
+@pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])
+def test_golden(path):
+    file = GOLDEN / f"{path.stem}.txt"
+    tree, rows = described(path)
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        lines = [*tree, *(" ".join(f"{value:.5g}" for value in row) for row in rows)]
+        file.write_text("\n".join(lines) + "\n")
+    assert file.exists(), f"UPDATE_GOLDEN=1 pytest {Path(__file__).name} writes {file.name}"
+    lines = file.read_text().splitlines()
+    assert lines[: len(tree)] == tree
+    stored = np.array([[float(word) for word in line.split()] for line in lines[len(tree) :]])
+    # Other cores sum in another order; five steps carry that no further than the fourth digit.
+    np.testing.assert_allclose(rows, stored, rtol=1e-3, atol=1e-5)
