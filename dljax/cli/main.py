@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dljax import __version__
-from dljax.cli import describe, evaluate, launch, listing, sample, train
+from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, train
 from dljax.errors import UserError, nearest
 from dljax.runtime.launch import among_several, leave
 
@@ -22,8 +22,10 @@ COMMANDS = {
     "train": Command(train.main, train.SUMMARY),
     "list": Command(listing.main, listing.SUMMARY),
     "describe": Command(describe.main, describe.SUMMARY),
+    "plan": Command(plan.main, plan.SUMMARY),
     "eval": Command(evaluate.main, evaluate.SUMMARY),
     "sample": Command(sample.main, sample.SUMMARY),
+    "doctor": Command(doctor.main, doctor.SUMMARY),
     "launch": Command(launch.main, launch.SUMMARY),
 }
 

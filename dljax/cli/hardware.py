@@ -1,0 +1,34 @@
+"""What devices this machine has, found without jax (which a wrong flag would end)."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+
+def gpu_here() -> bool:
+    """Whether there is an NVIDIA GPU with its driver."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
+
+
+def gpu_usable() -> bool:
+    """Whether jax was installed with what drives a GPU."""
+    return any(
+        importlib.util.find_spec(name)
+        for name in (
+            "jax_cuda12_plugin",
+            "jax_cuda13_plugin",
+            "jax_rocm60_plugin",
+            "jax_rocm7_plugin",
+        )
+    )
+
+
+def tpu_here() -> bool:
+    return importlib.util.find_spec("libtpu") is not None and (
+        Path("/dev/accel0").exists() or Path("/dev/vfio/0").exists()
+    )
+
+
+def reachable(device: str) -> bool:
+    """Whether jax has a chance of finding this kind of device here."""
+    return {"gpu": gpu_here() and gpu_usable(), "tpu": tpu_here()}.get(device, True)
