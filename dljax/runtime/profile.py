@@ -53,6 +53,7 @@ class Profile:
         host_devices: split the processor into this many devices (debugging; device = "cpu").
         xla_flags: for XLA_FLAGS.
         compilation_cache: folder of compiled programs; "" for the user's cache folder, "off" for none.
+        wandb: name of a Weights & Biases project to log to as well (``pip install 'dljax[wandb]'``).
         debug_nans: stop at the operation that makes the first NaN (slow).
     """
 
@@ -68,6 +69,7 @@ class Profile:
     host_devices: int = 0
     xla_flags: tuple[str, ...] = ()
     compilation_cache: str = ""
+    wandb: str = ""
     debug_nans: bool = False
     launcher: Launcher = field(default_factory=Launcher)
 

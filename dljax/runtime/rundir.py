@@ -102,6 +102,8 @@ class RunDir:
         self.chief = jax.process_index() == 0
         self._metrics: Any = None
         self._board: Any = None
+        self._wandb: Any = None
+        self._project = profile.wandb
         identity = {
             "experiment": experiment.name,
             "knobs": dict(experiment.knobs),
@@ -186,6 +188,29 @@ class RunDir:
             str(self.path / "tensorboard"), purge_step=step + 1, write_to_disk=True
         )
 
+        if self._project:
+            self._wandb = self._open_wandb()
+
+    def _open_wandb(self) -> Any:
+        try:
+            import wandb
+        except ImportError:
+            raise UserError(
+                "the profile logs to wandb, which is not installed: pip install 'dljax[wandb]'"
+            ) from None
+        record = json.loads((self.path / "record.json").read_text())
+        identity = hashlib.sha256(
+            f"{record['host']}{self.path.resolve()}{record['started']}".encode()
+        )
+        return wandb.init(
+            project=self._project,
+            name=self.path.name,
+            id=identity.hexdigest()[:16],
+            resume="allow",
+            dir=str(self.path),
+            config=record["knobs"],
+        )
+
     def log(self, step: int, values: dict[str, Any]) -> None:
         """One line of metrics after ``step`` updates; values are floats, or lists (one per seed)."""
         if self._metrics is None:
@@ -195,6 +220,8 @@ class RunDir:
         self._metrics.flush()
         for name, value in row.items():
             self._board.add_scalar(name, float(np.mean(value)), step)
+        if self._wandb is not None:
+            self._wandb.log({name: float(np.mean(value)) for name, value in row.items()}, step=step)
 
     def picture(self, name: str, step: int, shown: Any) -> Path | None:
         """Store what a view returned."""
@@ -230,6 +257,8 @@ class RunDir:
         if self._metrics is not None:
             self._metrics.close()
             self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
