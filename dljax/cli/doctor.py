@@ -95,6 +95,7 @@ def _devices() -> Iterator[Finding]:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         wanted = os.environ.get("JAX_PLATFORMS")
         fix = "unset JAX_PLATFORMS" if wanted else 'pip install -U "jax" "jaxlib"'
+        first = f"JAX_PLATFORMS={wanted}: {first}" if wanted else first
         yield Finding("devices", first[:160], fix)
         return
     kind = devices[0]

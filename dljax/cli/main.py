@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dljax import __version__
-from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, train
+from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, sweep, train
 from dljax.errors import UserError, nearest
 from dljax.runtime.launch import among_several, leave
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": Command(plan.main, plan.SUMMARY),
     "eval": Command(evaluate.main, evaluate.SUMMARY),
     "sample": Command(sample.main, sample.SUMMARY),
+    "sweep": Command(sweep.main, sweep.SUMMARY),
     "doctor": Command(doctor.main, doctor.SUMMARY),
     "launch": Command(launch.main, launch.SUMMARY),
 }

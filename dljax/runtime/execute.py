@@ -60,10 +60,11 @@ def make_mesh(profile: Profile, devices: list | None = None) -> Mesh:
     if devices is None:
         try:
             devices = jax.devices()
-        except RuntimeError as error:
+        except (RuntimeError, AssertionError) as error:  # jax asserts where it has no CUDA
+            first = (str(error) or "there is none").splitlines()[0]
             raise UserError(
                 f"profile {profile.name!r} wants {profile.device}, which jax cannot use here "
-                f"({str(error).splitlines()[0]}); try --on cpu, or see `dljax doctor`"
+                f"({first}); try --on cpu, or see `dljax doctor`"
             ) from None
         if profile.device not in ("auto", devices[0].platform):
             raise UserError(

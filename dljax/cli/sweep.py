@@ -1,0 +1,182 @@
+"""dljax sweep: an experiment over a grid of knobs, with mean and spread over its seeds."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dljax.cli.opening import open_experiment, start
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.errors import UserError
+from dljax.knobs import Knob
+from dljax.runtime.profile import load_profile
+
+if TYPE_CHECKING:
+    from dljax.experiment import Experiment
+    from dljax.runtime.profile import Profile
+
+SUMMARY = "train over a grid of knobs; a table with mean and spread"
+
+_DESCRIPTION = """Train FILE for every combination of the values given: a,b,c or, for whole numbers, a
+range a:b (b is left out). Several seeds of a small net are trained together in one program, on
+the same batches; --apart trains each by itself, data order included. An interrupted sweep goes on
+with the same command."""
+
+_EXAMPLES = """
+dljax sweep experiments/convnets/lenet_digits.py --lr 1e-3,3e-4 --seed 0:5
+dljax sweep experiments/convnets/lenet_digits.py --batch 32,64 --seed 0:3 --apart
+"""
+
+_SMALL = 2_000_000  # parameters of a net whose seeds are trained together
+
+
+def values(knob: Knob, word: str) -> list[Any]:
+    """The values of ``a,b,c`` and ``a:b`` for a knob.
+
+    Raises:
+        UserError: one that is wrong, an empty range, or one value twice.
+    """
+    out: list[Any] = []
+    for part in word.split(","):
+        low, colon, high = part.partition(":")
+        if colon and knob.kind == "int":
+            between = list(range(int(knob.parse(low)), int(knob.parse(high))))
+            if not between:
+                raise UserError(f"--{knob.name} {part}: an empty range; a:b ends before b")
+            out += [knob.parse(n) for n in between]
+        else:
+            out.append(knob.parse(part))
+    if len(set(out)) < len(out):
+        raise UserError(f"--{knob.name} {word}: a value occurs twice")
+    return out
+
+
+def _together(experiment: "Experiment", seeds: Sequence[int]) -> bool:
+    import jax
+
+    from dljax.analysis.summary import size
+
+    if len(seeds) < 2 or len(experiment.phases) > 1:
+        return False
+    phase = experiment.phases[0]
+    state = jax.eval_shape(phase.learner.init, jax.random.key(0), phase.data.batch(0))
+    return size(state.params) < _SMALL
+
+
+def _train(
+    file: Path,
+    profile: "Profile",
+    folder: Path,
+    knobs: Mapping[str, Any],
+    seeds: Sequence[int],
+    name: str,
+    apart: bool,
+) -> dict[str, Any]:
+    """One configuration with all of its seeds: values of every metric, one per seed."""
+    import numpy as np
+
+    from dljax.cli.runs import together
+    from dljax.runtime.loop import run
+    from dljax.runtime.measure import Diverged
+
+    seeded = [{**knobs, "seed": seed} for seed in seeds] if seeds else [dict(knobs)]
+    first = open_experiment(file, seeded[0])
+    joint = not apart and _together(first, seeds)
+    if joint:
+        runs = [(together(first, len(seeds)), folder / f"{name}_seeds{seeds[0]}-{seeds[-1]}")]
+    else:
+        names = [f"{name}_seed{seed}" for seed in seeds] or [name]
+        runs = [
+            (first if i == 0 else open_experiment(file, given), folder / names[i])
+            for i, given in enumerate(seeded)
+        ]
+    wanted = {*first.expect} | {f"{e}/" for e in first.evals}
+    found: dict[str, list[float]] = {}
+    failed = []
+    for experiment, path in runs:
+        try:
+            result = run(experiment, profile, path, quiet=True)
+        except Diverged as error:
+            failed.append(str(error))
+            continue
+        for metric, value in result.metrics.items():
+            if metric in wanted or any(metric.startswith(w) for w in wanted if w.endswith("/")):
+                found.setdefault(metric, []).extend(np.atleast_1d(value).astype(float).tolist())
+    return {
+        "knobs": dict(knobs),
+        "seeds": list(seeds),
+        "together": joint,
+        "runs": [str(path) for _, path in runs],
+        "diverged": failed,
+        "expect": {k: str(e) for k, e in first.expect.items()},
+        "metrics": {
+            metric: {
+                "mean": float(np.mean(given)),
+                "std": float(np.std(given, ddof=1)) if len(given) > 1 else None,
+                "n": len(given),
+                "values": given,
+            }
+            for metric, given in sorted(found.items())
+        },
+    }
+
+
+def _shown(found: Mapping[str, Any]) -> str:
+    spread = f" +- {found['std']:.2g} (n = {found['n']})" if found["n"] > 1 else ""
+    return f"{found['mean']:.5g}{spread}"
+
+
+def table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
+    """Configurations down, metrics across: mean +- standard deviation (n)."""
+    metrics = sorted({metric for row in rows for metric in row["metrics"]})
+    cells = [[*varied, *metrics]]
+    for row in rows:
+        line = [str(row["knobs"][name]) for name in varied]
+        for metric in metrics:
+            found = row["metrics"].get(metric)
+            line.append(_shown(found) if found else "diverged")
+        cells.append(line)
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(f"{c:{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def main(argv: list[str]) -> int:
+    parser = Parser("sweep", _DESCRIPTION, _EXAMPLES)
+    add_run_options(parser)
+    parser.add_argument("--apart", action="store_true", help="train each seed by itself")
+    options, file, knobs, words = parse_with_knobs(parser, argv, many=True)
+    grid = {knobs.find(name).name: values(knobs.find(name), word) for name, word in words.items()}
+    seeds = grid.pop("seed", [])
+    if max([len(seeds), *map(len, grid.values())], default=0) < 2:
+        raise UserError("nothing to sweep over: give a knob several values, such as --seed 0:5")
+    profile = load_profile(options.on)
+    start(profile)
+    from dljax.runtime.rundir import meaning
+
+    identity = json.dumps([grid, seeds, options.apart, meaning(file.read_text())], default=str)
+    short = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    folder = options.workdir or Path("runs") / f"{file.stem}-sweep-{short}"
+    varied = [name for name, given in grid.items() if len(given) > 1]
+    rows = []
+    combinations = list(itertools.product(*grid.values()))
+    for number, chosen in enumerate(combinations):
+        given = dict(zip(grid, chosen, strict=True))
+        shown = {name: given[name] for name in varied}
+        name = "_".join(f"{k}{str(v).replace('/', '-')}" for k, v in shown.items()) or file.stem
+        rows.append(_train(file, profile, folder, given, seeds, name, options.apart))
+        words_now = ", ".join(f"{k} {v}" for k, v in shown.items()) or "all seeds"
+        how = "together in one program" if rows[-1]["together"] else "one after the other"
+        how = f" ({len(seeds)} seeds {how})" if len(seeds) > 1 else ""
+        print(f"{number + 1}/{len(combinations)}  {words_now}{how}", flush=True)
+        for failure in rows[-1]["diverged"]:
+            print(f"  {failure}")
+    target = folder / "sweep.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(rows, indent=1) + "\n")
+    print(table(rows, varied))
+    print(target)
+    return 0
