@@ -86,7 +86,7 @@ class GAT(nn.Module):
 
 MODEL = GAT
 VARIANTS: dict[str, dict] = {
-    "tiny": {"features": 2, "heads": 2},
+    "tiny": {"features": 4, "heads": 2, "dropout": 0.2},
     "cora": {},
     "citeseer": {"classes": 6},
     "digits": {"classes": 10},
