@@ -1,0 +1,174 @@
+"""The trainings of versus_torch.py in dljax, as an experiment has them: the same learner, executor and
+optimizer, on one constant batch.
+
+    python benchmarks/steps_jax.py lenet      then lines of "how many steps" on stdin
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from worker import serve
+
+from dljax import models
+from dljax.data import Pipeline
+from dljax.data.pipeline import Arrays
+from dljax.data.sources.graph import WholeGraph
+from dljax.learner import make_learner, players
+from dljax.models.adversarial import dcgan as dcgan_model
+from dljax.models.convnets import course_cnn as course_cnn_model
+from dljax.models.convnets import lenet as lenet_model
+from dljax.models.convnets import resnet as resnet_model
+from dljax.models.diffusion import ddpm as ddpm_model
+from dljax.models.graphs import gcn as gcn_model
+from dljax.models.recurrent import lstm as lstm_model
+from dljax.models.segmentation import unet as unet_model
+from dljax.models.transformers import gpt as gpt_model
+from dljax.objectives.adversarial import adversarial
+from dljax.objectives.classification import classification
+from dljax.objectives.diffusion import diffusion
+from dljax.objectives.language import language
+from dljax.objectives.nodes import nodes
+from dljax.objectives.segmentation import segmentation
+from dljax.runtime.execute import make_executor
+from dljax.runtime.processes import prepare
+from dljax.runtime.profile import Profile
+from dljax.types import Objective
+
+
+class Case(NamedTuple):
+    """What is trained: on a batch of arrays, or on a whole graph."""
+
+    task: Objective
+    tx: Any
+    batch: dict[str, np.ndarray] | WholeGraph
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def integers(high: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, high, shape).astype(np.int32)
+
+
+def labelled(*shape: int) -> dict[str, np.ndarray]:
+    return {"image": pixels(*shape), "label": integers(10, shape[0])}
+
+
+def course_cnn(graph: str) -> Case:
+    model = models.build(course_cnn_model, "28")
+    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1))
+
+
+def lenet(graph: str) -> Case:
+    model = models.build(lenet_model, "5")
+    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1))
+
+
+def resnet18(graph: str) -> Case:
+    model = models.build(resnet_model, "18", classes=10, stem="cifar")
+    tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
+    return Case(classification(model), tx, labelled(32, 32, 32, 3))
+
+
+def unet(graph: str) -> Case:
+    model = models.build(unet_model, "1to2")
+    batch = {"image": pixels(2, 128, 128, 1), "label": integers(2, 2, 128, 128)}
+    return Case(segmentation(model), optax.adam(1e-3), batch)
+
+
+def dcgan(graph: str) -> Case:
+    task = adversarial(*models.build(dcgan_model, "64").parts())
+    return Case(task, optax.adam(2e-4, b1=0.5), {"image": pixels(32, 64, 64, 3) * 2 - 1})
+
+
+def text(v: int, b: int, t: int) -> dict[str, np.ndarray]:
+    return {"tokens": integers(v, b, t), "targets": integers(v, b, t)}
+
+
+def lstm(graph: str) -> Case:
+    model = models.build(lstm_model, "small")
+    tx = optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(1.0))
+    return Case(language(model), tx, text(10_000, 20, 20))
+
+
+def gpt(variant: str, b: int) -> Case:
+    model = models.build(gpt_model, variant)
+
+    def matrices(params: Any) -> Any:
+        return jax.tree.map(lambda x: x.ndim > 1, params)
+
+    tx = optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.adamw(1e-3, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices),
+    )
+    return Case(language(model), tx, text(65, b, model.context))
+
+
+def gpt_small(graph: str) -> Case:
+    return gpt("char-small", 12)
+
+
+def gpt_large(graph: str) -> Case:
+    return gpt("char", 4)
+
+
+def gcn(graph: str) -> Case:
+    def first_layer(params: Any) -> Any:
+        return {name: name == "conv0" for name in params}
+
+    tx = optax.chain(optax.add_decayed_weights(5e-4, first_layer), optax.adam(0.01))
+    with np.load(graph) as arrays:
+        return Case(nodes(models.build(gcn_model, "cora")), tx, WholeGraph(**arrays))
+
+
+def ddpm(graph: str) -> Case:
+    task = diffusion(models.build(ddpm_model, "small"))
+    return Case(task, optax.adam(2e-4), {"image": pixels(32, 32, 32, 1) * 2 - 1})
+
+
+CASES: dict[str, Callable[[str], Case]] = {
+    case.__name__: case
+    for case in (course_cnn, lenet, resnet18, unet, dcgan, lstm, gpt_small, gpt_large, gcn, ddpm)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
+    options = parser.parse_args()
+    task, tx, batch = CASES[options.case](options.graph)
+    if isinstance(batch, WholeGraph):
+        data = Pipeline(batch, 1, shuffle=False, divisible=False)
+    else:
+        source = Arrays(batch)
+        data = Pipeline(source, len(source), shuffle=False)
+    profile = Profile(device="cpu")
+    prepare(profile)
+    learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
+    executor = make_executor(profile, learner, data)
+    state, placed = executor.init(jax.random.key(0)), executor.place(0, 1)
+
+    def run(steps: int) -> None:
+        nonlocal state
+        pending = None
+        for _ in range(steps):
+            state, packed = executor.step(state, placed, 1)
+            if pending is not None:
+                np.asarray(pending)  # of the step before, as the loop does
+            pending = packed
+        assert np.isfinite(np.asarray(pending)).all(), "the loss is not finite"
+        jax.block_until_ready(state)
+
+    serve(run, sum(x.size for x in jax.tree.leaves(state.params)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Training steps in PyTorch, timed when told to; versus_torch.py starts it with torch's own Python.
+
+    TORCH_PYTHON benchmarks/steps_torch.py lenet eager --threads 2
+
+Optimizers are fused; with ``compile`` the forward pass and the loss are one compiled function.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import peers_torch as peers
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from worker import serve
+
+LAST = torch.channels_last
+Compile = Callable[[Callable], Callable]
+Step = Callable[[], Tensor]
+
+
+def trainable(*modules: nn.Module) -> list[nn.Parameter]:
+    return [p for module in modules for p in module.parameters() if p.requires_grad]
+
+
+def descend(
+    loss: Callable[..., Tensor],
+    data: Iterable[Tensor],
+    optimizer: torch.optim.Optimizer,
+    clip: float = 0.0,
+) -> Step:
+    """The usual five lines."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def step() -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(*data)
+        value.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+        return value.detach()
+
+    return step
+
+
+def classifier(
+    model: nn.Module,
+    shape: tuple[int, ...],
+    compiled: Compile,
+    make: Callable[..., torch.optim.Optimizer],
+) -> tuple[Step, list[nn.Parameter]]:
+    model = model.to(memory_format=LAST)
+    image = torch.rand(shape).to(memory_format=LAST)
+    label = torch.randint(10, shape[:1])
+
+    def loss(image: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(model(image), label)
+
+    return descend(compiled(loss), (image, label), make(trainable(model))), trainable(model)
+
+
+def adam(parameters, lr: float = 1e-3, **options) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr, fused=True, **options)
+
+
+def sgd(parameters, lr: float = 0.1, **options) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr, fused=True, **options)
+
+
+def course_cnn(compiled: Compile, graph: str):
+    return classifier(peers.CourseCNN(), (128, 1, 28, 28), compiled, adam)
+
+
+def lenet(compiled: Compile, graph: str):
+    return classifier(peers.LeNet5(), (128, 1, 28, 28), compiled, adam)
+
+
+def resnet18(compiled: Compile, graph: str):
+    def momentum(parameters):
+        return sgd(parameters, momentum=0.9, weight_decay=5e-4)
+
+    return classifier(peers.ResNet18(), (32, 3, 32, 32), compiled, momentum)
+
+
+def unet(compiled: Compile, graph: str):
+    model = peers.UNet().to(memory_format=LAST)
+    image = torch.rand(2, 1, 128, 128).to(memory_format=LAST)
+    label = torch.randint(2, (2, 128, 128))
+
+    def loss(image: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(model(image), label)
+
+    return descend(compiled(loss), (image, label), adam(trainable(model))), trainable(model)
+
+
+def dcgan(compiled: Compile, graph: str):
+    """As in pytorch/examples, made images used by both players; a player's step trains it alone."""
+    make, judge = (net.to(memory_format=LAST) for net in (peers.generator(), peers.discriminator()))
+    makes, judges = (
+        adam(make.parameters(), 2e-4, betas=(0.5, 0.999)),
+        adam(judge.parameters(), 2e-4, betas=(0.5, 0.999)),
+    )
+    image = (torch.rand(32, 3, 64, 64) * 2 - 1).to(memory_format=LAST)
+    real, fake = torch.ones(32), torch.zeros(32)
+    bce = F.binary_cross_entropy_with_logits
+    made_of = compiled(lambda noise: make(noise))
+
+    @compiled
+    def judge_loss(image: Tensor, made: Tensor) -> Tensor:
+        return bce(judge(image), real) + bce(judge(made), fake)
+
+    @compiled
+    def make_loss(made: Tensor) -> Tensor:
+        return bce(judge(made), real)
+
+    def step() -> Tensor:
+        made = made_of(torch.randn(32, 100, 1, 1))
+        judge.requires_grad_(True)
+        judges.zero_grad(set_to_none=True)
+        value = judge_loss(image, made.detach())
+        value.backward()
+        judges.step()
+        judge.requires_grad_(False)
+        makes.zero_grad(set_to_none=True)
+        make_loss(made).backward()
+        makes.step()
+        return value.detach()
+
+    return step, [*make.parameters(), *judge.parameters()]
+
+
+def language(model: nn.Module, b: int, t: int, v: int, compiled: Compile, optimizer, clip: float):
+    tokens, targets = torch.randint(v, (b, t)), torch.randint(v, (b, t))
+
+    def loss(tokens: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
+
+    return descend(compiled(loss), (tokens, targets), optimizer, clip), trainable(model)
+
+
+def lstm(compiled: Compile, graph: str):
+    model = peers.LSTM()
+    return language(model, 20, 20, 10_000, compiled, sgd(trainable(model), 1.0), 5.0)
+
+
+def gpt(size: tuple[int, int, int, int], dropout: float, b: int, compiled: Compile):
+    model = peers.GPT(*size, dropout)
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
+        {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, 1e-3, (0.9, 0.99), fused=True)
+    return language(model, b, size[-1], 65, compiled, optimizer, 1.0)
+
+
+def gpt_small(compiled: Compile, graph: str):
+    return gpt((4, 4, 128, 64), 0.0, 12, compiled)
+
+
+def gpt_large(compiled: Compile, graph: str):
+    return gpt((6, 6, 384, 256), 0.2, 4, compiled)
+
+
+def gcn(compiled: Compile, graph: str, sparse: bool = False):
+    with np.load(graph) as arrays:
+        node, senders, receivers, label, mask = (
+            torch.from_numpy(arrays[name])
+            for name in ("node", "senders", "receivers", "label", "mask")
+        )
+    model = peers.GCN(senders.long(), receivers.long(), len(node), sparse)
+    counts, label = mask > 0, label.long()
+    first = [model.lin0.weight, model.bias0]
+    groups = [
+        {"params": first, "weight_decay": 5e-4},
+        {"params": [model.lin1.weight, model.bias1], "weight_decay": 0.0},
+    ]
+
+    def loss(node: Tensor) -> Tensor:
+        return F.cross_entropy(model(node)[counts], label[counts])
+
+    return descend(compiled(loss), (node,), adam(groups, 0.01)), trainable(model)
+
+
+def gcn_sparse(compiled: Compile, graph: str):
+    return gcn(compiled, graph, sparse=True)
+
+
+def ddpm(compiled: Compile, graph: str):
+    model = peers.DDPM().to(memory_format=LAST)
+    image = (torch.rand(32, 1, 32, 32) * 2 - 1).to(memory_format=LAST)
+    signal = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
+
+    def loss(image: Tensor, time: Tensor, noise: Tensor) -> Tensor:
+        at = signal[time][:, None, None, None]
+        return F.mse_loss(model(at.sqrt() * image + (1 - at).sqrt() * noise, time), noise)
+
+    loss, optimizer = compiled(loss), adam(trainable(model), 2e-4)
+
+    def step() -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(image, torch.randint(1000, (len(image),)), torch.randn_like(image))
+        value.backward()
+        optimizer.step()
+        return value.detach()
+
+    return step, trainable(model)
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        course_cnn,
+        lenet,
+        resnet18,
+        unet,
+        dcgan,
+        lstm,
+        gpt_small,
+        gpt_large,
+        gcn,
+        gcn_sparse,
+        ddpm,
+    )
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("mode", choices=["eager", "compile"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    compiled: Compile = torch.compile if options.mode == "compile" else lambda function: function
+    step, parameters = CASES[options.case](compiled, options.graph)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            value = step()
+        assert torch.isfinite(value), "the loss is not finite"
+
+    serve(run, sum(p.numel() for p in parameters))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Training steps side by side with PyTorch: forward pass, backward pass and optimizer, on a processor.
+
+    python3.12 -m venv reference && reference/bin/pip install torch==2.13.0 numpy
+    python benchmarks/versus_torch.py --torch-python reference/bin/python
+
+The torch of PyPI's index for processors will do (--index-url https://download.pytorch.org/whl/cpu);
+``torch.compile`` needs g++. ``--data FOLDER`` (of the Planetoid files) takes the real Cora for the
+GCN, else a made-up graph of its size.
+
+Every training has three processes: dljax, torch and torch.compile (``peers_torch.py`` has the same
+networks; parameter counts must agree, or it stops). They take turns for ``--rounds`` rounds of a few
+seconds each, all on the same ``--threads`` cores; medians, and in brackets the range. dljax counts in what
+it does in every step besides: the gradient's norm and, for classifiers, the accuracy.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import show
+
+from dljax.data.datasets import cora
+
+HERE = Path(__file__).resolve().parent
+CASES = {
+    "course_cnn": "course CNN, 28x28, batch 128",
+    "lenet": "LeNet-5, 28x28, batch 128",
+    "resnet18": "ResNet-18, 32x32, batch 32",
+    "unet": "U-Net (31M), 128x128, batch 2",
+    "dcgan": "DCGAN, 64x64, batch 32, both players",
+    "lstm": "LSTM 2x200, 10k words, batch 20 x 20",
+    "gpt_small": "char GPT L4 H4 D128, batch 12 x 64",
+    "gpt_large": "char GPT L6 H6 D384, batch 4 x 256",
+    "gcn": "GCN, Cora",
+    "ddpm": "DDPM small, 32x32, batch 32",
+}
+KINDS = ("dljax", "torch", "torch.compile")
+
+
+class Worker:
+    """A process that steps when told to."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]):
+        self.command = command
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def read(self) -> dict[str, Any]:
+        """The next line that it says.
+
+        Raises:
+            RuntimeError: it has ended instead; its last words are in the message.
+        """
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            words = " ".join(self.command)
+            raise RuntimeError(f"{words} ended:\n{self.errors.read()[-2000:]}")
+        return json.loads(line)
+
+    def step(self, n: int) -> float:
+        """Seconds per step, over ``n`` of them."""
+        assert self.process.stdin
+        self.process.stdin.write(f"{n}\n")
+        self.process.stdin.flush()
+        return self.read()["seconds"]
+
+    def close(self) -> None:
+        self.process.communicate()
+        self.errors.close()
+
+
+def start(kind: str, case: str, torch_python: str, threads: int, graph: str) -> Worker:
+    if kind == "dljax":
+        command = [sys.executable, str(HERE / "steps_jax.py"), case]
+    else:
+        # Each in the form that is fastest there: sparse products, or gathers that fuse.
+        name = "gcn_sparse" if (case, kind) == ("gcn", "torch") else case
+        mode = "compile" if kind == "torch.compile" else "eager"
+        command = [torch_python, str(HERE / "steps_torch.py"), name, mode]
+        command += ["--threads", str(threads)]
+    return Worker([*command, "--graph", graph], {"OMP_NUM_THREADS": str(threads)})
+
+
+def measure(case: str, options: argparse.Namespace, graph: str) -> dict[str, Any]:
+    """Milliseconds per step of each kind, one figure a round, and what the first step took."""
+    workers, said = {}, {}
+    try:
+        for kind in KINDS:  # in turn, so that nobody's compiling disturbs another's
+            workers[kind] = start(kind, case, options.torch_python, options.threads, graph)
+            said[kind] = workers[kind].read()
+        counts = {kind: said[kind]["parameters"] for kind in KINDS}
+        if len(set(counts.values())) > 1:
+            raise SystemExit(f"{case}: these are not the same network: {counts}")
+        steps = {kind: max(1, round(options.seconds / workers[kind].step(1))) for kind in KINDS}
+        times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for _ in range(options.rounds):
+            for kind in KINDS:
+                times[kind].append(1000 * workers[kind].step(steps[kind]))
+    finally:
+        for worker in workers.values():
+            worker.close()
+    first = {kind: said[kind]["first_step"] for kind in KINDS}
+    return {"parameters": counts["dljax"], "milliseconds": times, "first_step_seconds": first}
+
+
+def row(case: str, figures: dict[str, Any]) -> list[Any]:
+    times = {kind: show.Times.of(figures["milliseconds"][kind]) for kind in KINDS}
+    best = min(times["torch"].median, times["torch.compile"].median)
+    ratio = times["dljax"].median / best
+    return [CASES[case], f"{figures['parameters']:,}", *times.values(), f"{ratio:.2f}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; or all")
+    parser.add_argument("--torch-python", required=True, help="Python of torch's environment")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of stepping, in each turn")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--data", default="", help="folder of the Planetoid files")
+    parser.add_argument("--out", default="", help="JSON file for the figures")
+    options = parser.parse_args()
+    unknown = set(options.cases) - set(CASES)
+    if unknown:
+        parser.error(f"no case {unknown.pop()!r}: of {', '.join(CASES)}")
+    show.warn_if_busy()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    graph, _, _ = cora.load(options.data, fake=not options.data)
+    rows, figures = [], {}
+    header = ["training step, ms", "parameters", *KINDS, "dljax / best of torch"]
+    with tempfile.TemporaryDirectory(prefix="dljax-versus-") as folder:
+        file = f"{folder}/graph.npz"
+        np.savez(file, **graph.gather(np.zeros(1, np.int64)))
+        for case in options.cases or CASES:
+            figures[case] = measure(case, options, file)
+            rows.append(row(case, figures[case]))
+            print("  ".join(map(str, rows[-1])), flush=True)
+            machine = show.machine("jax", "jaxlib", "flax", "optax")
+            show.write(options.out, {"machine": machine, "cases": figures})
+    print(show.table(header, rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""A worker of versus_torch.py: one training in a process of its own, stepping when told to.
+
+It writes one line of JSON when it is ready, and one for every number of steps that it reads.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+
+def serve(run: Callable[[int], None], parameters: int) -> None:
+    """Obey until stdin ends.
+
+    Args:
+        run: takes so many steps, and returns when they are done.
+        parameters: how many are trained.
+    """
+    begun = time.monotonic()
+    run(1)
+    first = time.monotonic() - begun
+    run(2)  # what the first step left to be compiled or allocated
+    print(json.dumps({"parameters": parameters, "first_step": first}), flush=True)
+    for line in sys.stdin:
+        steps = int(line)
+        begun = time.monotonic()
+        run(steps)
+        print(json.dumps({"seconds": (time.monotonic() - begun) / steps}), flush=True)
