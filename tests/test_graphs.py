@@ -7,12 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import dljax
 from dljax import models
 from dljax.data import EvalSet, Pipeline
 from dljax.data.datasets import cora, digit_graph
 from dljax.data.sources.graph import undirected
 from dljax.errors import UserError
 from dljax.models.graphs import gat, gcn
+from dljax.runtime.loop import run
+from dljax.runtime.profile import Mesh, Profile
 
 NETWORKS = pytest.mark.parametrize("architecture", [gcn, gat], ids=["gcn", "gat"])
 
@@ -112,6 +115,22 @@ def test_a_whole_graph_is_one_batch_for_every_device():
     (whole,) = EvalSet(test, 1, divisible=False).batches()
     np.testing.assert_array_equal(whole["mask"], test.mask)
     assert (train.mask + validation.mask + test.mask == 1).all()
+
+
+def test_several_seeds_on_several_devices(tmp_path):
+    """A graph is whole on each of 8 devices, and three models learn from it at once."""
+    build = dljax.load("experiments/graphs/gcn_digits.py")
+    results = []
+    for devices in (1, 8):
+        experiment = build(fake=True, variant="tiny", steps=3, seeds=3)
+        profile = Profile(mesh=Mesh(data=devices), compilation_cache="off")
+        results.append(run(experiment, profile, tmp_path / str(devices), quiet=True))
+    one, eight = results
+    assert np.shape(one.metrics["test/accuracy"]) == (3,)
+    assert len(set(np.asarray(one.metrics["test/loss"]).tolist())) == 3
+    for name, value in one.metrics.items():
+        # The same program on the same data: only the reductions' threads may differ.
+        np.testing.assert_allclose(eight.metrics[name], value, rtol=1e-5)
 
 
 class Malicious:

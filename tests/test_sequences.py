@@ -96,6 +96,15 @@ def test_generation_goes_past_the_context(key):
     np.testing.assert_array_equal(long[:, :12], short)
 
 
+def test_generation_is_compiled_once(key):
+    model, params, tokens = tiny(lstm, key)
+    before = generate._cache_size()
+    for i, temperature in enumerate((0.5, 0.8, 1.0)):
+        prompt = (tokens[:, :4] + i) % 17
+        generate(model, params, prompt, jax.random.key(i), length=5, temperature=temperature)
+    assert generate._cache_size() == before + 1
+
+
 def test_pick(key):
     logits = jnp.log(jnp.array([[0.1, 0.2, 0.7]])).repeat(4000, 0)
     share = np.bincount(pick(logits, key, 1.0, 0), minlength=3) / 4000
