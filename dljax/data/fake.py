@@ -47,3 +47,14 @@ def graph(n: int, features: int, classes: int) -> WholeGraph:
     node = rng.random((n, features)) < np.where(typical[label], 0.2, 0.02)
     node = node.astype(np.float32) / np.maximum(node.sum(1, keepdims=True), 1).astype(np.float32)
     return WholeGraph(node, senders, receivers, label, np.zeros(n, np.float32))
+
+
+def regions(n: int, size: int, *, split: int = 0) -> Arrays:
+    """``image`` uint8 [n, size, size, 1], ``label`` int32 [n, size, size] in {0, 1}: bright blobs of 8
+    pixels and more on a dark ground, under noise.
+    """
+    rng = np.random.default_rng([19, split])
+    coarse = rng.random((n, -(-size // 8), -(-size // 8))) < 0.7
+    label = coarse.repeat(8, 1).repeat(8, 2)[:, :size, :size].astype(np.int32)
+    noisy = 60 + 120 * label + 40 * rng.standard_normal(label.shape, np.float32)
+    return Arrays({"image": np.clip(noisy, 0, 255).astype(np.uint8)[..., None], "label": label})

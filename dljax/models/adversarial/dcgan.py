@@ -116,7 +116,7 @@ class DCGAN(nn.Module):
 MODEL = DCGAN
 VARIANTS: dict[str, dict] = {
     "tiny": {"channels": 1, "width": 4, "base": 7, "stages": 2, "latent": 8},
-    "28": {"channels": 1, "width": 64, "base": 7, "stages": 2},
+    "28": {"channels": 1, "width": 32, "base": 7, "stages": 2},
     "64": {},
 }
 PUBLISHED = {

@@ -1,0 +1,62 @@
+"""U-Net on collages of handwritten digits: which digit is each pixel of? Ronneberger et al. 2015,
+arXiv:1505.04597.
+
+    dljax train experiments/segmentation/unet_collages.py
+
+A quarter of the paper's width and four levels. Expected: mean IoU of at least 0.70 on collages of
+test digits; not yet run.
+"""
+
+import jax
+import numpy as np
+import optax
+
+from dljax import Experiment, at_least, models
+from dljax.analysis.pictures import grid
+from dljax.data import EvalSet, Pipeline, transforms
+from dljax.data.datasets import digit_collages
+from dljax.learner import make_learner, players
+from dljax.models.segmentation import unet
+from dljax.objectives.segmentation import segmentation
+
+
+def experiment(
+    *,
+    variant: str = "small",
+    epochs: float = 6,
+    batch: int = 16,
+    lr: float = 2e-3,
+    size: int = 64,
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    train, test = digit_collages.load(size=size, fake=fake)
+    batches = Pipeline(train, batch, seed=seed, transform=transforms.unit)
+    model = models.build(unet, variant, classes=digit_collages.CLASSES)
+    task = segmentation(model)
+    some = transforms.unit(test.gather(np.arange(8)), np.arange(8))
+
+    @jax.jit
+    def labelled(params):
+        return model.apply({"params": params}, some["image"], train=False).argmax(-1)
+
+    def segmentations(state, key):
+        """Above the collages, then what the network sees, then the truth: a grey per class."""
+        rows = [some["image"][..., 0] * 10, labelled(state.params["model"]), some["label"]]
+        return grid(np.concatenate(rows) / 10, 8, enlarge=2)
+
+    steps = batches.steps(epochs)
+    return Experiment(
+        learner=make_learner(
+            task.init,
+            players(task.losses, optax.adam(optax.cosine_decay_schedule(lr, steps, alpha=0.05))),
+            evaluate=task.evaluate,
+        ),
+        data=batches,
+        steps=steps,
+        evals={"test": EvalSet(test, 40, transforms.unit)},
+        eval_every=batches.steps(2),
+        views={"segmentations": segmentations},
+        expect={"test/iou": at_least(0.70)},
+        seed=seed,
+    )
