@@ -37,9 +37,10 @@ def draw(experiment: Experiment, folder: RunDir, state: State, step: int) -> Non
     """Every view's picture; a view never changes the run."""
     if experiment.views:
         state = local_copy(state)
+        key = state.key.reshape(-1)[0]  # there is one per model, where several train together
         for name, view in experiment.views.items():
             if folder.chief:
-                folder.picture(name, step, view(state, named(state.key, f"view/{name}")))
+                folder.picture(name, step, view(state, named(key, f"view/{name}")))
 
 
 def verdict(experiment: Experiment, metrics: dict[str, Any]) -> dict[str, bool]:
