@@ -4,7 +4,8 @@
 
 The paper's setting: Adam at 0.005, dropout 0.6 on inputs and attention, L2 of 5e-4. The paper stops
 by validation (patience 100) and keeps the best; here: a fixed number of epochs, and the last.
-Expected: not yet run.
+Expected: 82.5 +- 0.5 % over 10 seeds after 300 epochs, 5 minutes on 2 cores (one seed: half a
+minute).
 """
 
 import optax
@@ -42,6 +43,6 @@ def experiment(
             "test": EvalSet(test, 1, divisible=False),
         },
         eval_every=50,
-        expect={"test/accuracy": at_least(0.823)},
+        expect={"test/accuracy": at_least(0.823 if seeds >= 10 else 0.81)},
         seed=seed,
     )

@@ -3,7 +3,7 @@ digits, of which ten per class are labelled.
 
     dljax train experiments/graphs/gat_digits.py
 
-Expected: not yet run.
+Expected: 96 % of the other nodes after 300 epochs, 20 seconds on 2 cores.
 """
 
 import optax
@@ -41,6 +41,6 @@ def experiment(
             "test": EvalSet(test, 1, divisible=False),
         },
         eval_every=50,
-        expect={"test/accuracy": at_least(0.9)},
+        expect={"test/accuracy": at_least(0.94)},
         seed=seed,
     )

@@ -4,7 +4,8 @@
 
 The paper's setting: Adam at 0.01, dropout 0.5, L2 of 5e-4 on the first layer, 200 epochs; the last
 epoch's parameters are the result (the paper may stop earlier, on validation).
-Expected: not yet run.
+Expected: 81.3 +- 0.9 % over 10 seeds after 200 epochs, 2.5 minutes on 2 cores (one seed: 15
+seconds).
 """
 
 import optax
@@ -46,6 +47,6 @@ def experiment(
             "test": EvalSet(test, 1, divisible=False),
         },
         eval_every=50,
-        expect={"test/accuracy": at_least(0.808)},
+        expect={"test/accuracy": at_least(0.808 if seeds >= 10 else 0.79)},
         seed=seed,
     )

@@ -3,7 +3,7 @@ of which ten per class are labelled.
 
     dljax train experiments/graphs/gcn_digits.py
 
-Expected: not yet run.
+Expected: 95 % of the other nodes after 200 epochs, 10 seconds on 2 cores.
 """
 
 import optax
@@ -45,6 +45,6 @@ def experiment(
             "test": EvalSet(test, 1, divisible=False),
         },
         eval_every=50,
-        expect={"test/accuracy": at_least(0.9)},
+        expect={"test/accuracy": at_least(0.94)},
         seed=seed,
     )

@@ -5,7 +5,8 @@ English text of Python's own help topics.
 
 Two layers of 256; Adam at 4e-3 falling to 4e-4, gradients clipped at 5. Every window starts from a
 state of zero.
-Expected: not yet run.
+Expected: a validation loss of 1.28 nats per character (at most 1.35) after 1000 steps, 4 minutes on
+2 cores.
 """
 
 import optax
@@ -47,6 +48,6 @@ def experiment(
         evals={"validation": EvalSet(Windows.apart(text.validation, 4 * context), 32)},
         eval_every=250,
         views={"sample": text_view(model, text.vocabulary, prompt=prompt, temperature=temperature)},
-        expect={"validation/loss": at_most(1.5)},
+        expect={"validation/loss": at_most(1.35)},
         seed=seed,
     )
