@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import max_pool
+from dljax.nn import Conv, max_pool
 
 
 class LeNet5(nn.Module):
@@ -27,9 +27,9 @@ class LeNet5(nn.Module):
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b classes"]:
         del train  # nothing in LeNet-5 differs between training and use
         pad = ((self.padding, self.padding),) * 2
-        x = jax.nn.relu(nn.Conv(self.features[0], (5, 5), padding=pad, name="c1")(image))
+        x = jax.nn.relu(Conv(self.features[0], (5, 5), padding=pad, name="c1")(image))
         x = max_pool(x)  # S2
-        x = jax.nn.relu(nn.Conv(self.features[1], (5, 5), padding="VALID", name="c3")(x))
+        x = jax.nn.relu(Conv(self.features[1], (5, 5), padding="VALID", name="c3")(x))
         x = max_pool(x)  # S4
         x = jnp.reshape(x, (x.shape[0], -1))
         x = jax.nn.relu(nn.Dense(self.hidden[0], name="c5")(x))

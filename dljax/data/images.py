@@ -1,0 +1,109 @@
+"""Transforms of images: the augmentations of the papers, drawn per example from its seed."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+
+from dljax.data.pipeline import Examples, Transform, uniform
+from dljax.errors import UserError
+
+# ImageNet's channel means and deviations, for pixels in 0..1
+IMAGENET_MEAN = np.float32([0.485, 0.456, 0.406])
+IMAGENET_STD = np.float32([0.229, 0.224, 0.225])
+
+
+def chain(*transforms: Transform) -> Transform:
+    """One transform after the other."""
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        for transform in transforms:
+            examples = transform(examples, seeds)
+        return examples
+
+    return apply
+
+
+def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
+    """uint8 images to float32, (pixel / 255 - mean) / std."""
+    scale, shift = np.float32(1 / 255) / np.float32(std), np.float32(mean) / np.float32(std)
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        return {**examples, "image": examples["image"].astype(np.float32) * scale - shift}
+
+    return apply
+
+
+def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
+    """Pad with zeros, crop the old size at random, mirror half of them (He et al. 2015, 4.2)."""
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        image = examples["image"]
+        b, h, w, _ = image.shape
+        padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        top = (uniform(seeds, "top") * (2 * pad + 1)).astype(int)
+        left = (uniform(seeds, "left") * (2 * pad + 1)).astype(int)
+        columns = left[:, None] + np.arange(w)
+        if flip:
+            mirrored = uniform(seeds, "flip") < 0.5
+            columns = np.where(mirrored[:, None], columns[:, ::-1], columns)
+        rows = top[:, None] + np.arange(h)
+        at = np.arange(b)[:, None, None]
+        return {**examples, "image": padded[at, rows[:, :, None], columns[:, None, :]]}
+
+    return apply
+
+
+def _decoded(raw: bytes):
+    from PIL import Image
+
+    try:
+        return Image.open(io.BytesIO(raw)).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"an image cannot be decoded ({error}): truncated, or no image") from None
+
+
+def _each(function: Callable[[tuple], np.ndarray], examples: Examples, *draws) -> Examples:
+    """``function`` of every encoded image and its draws, in grain's threads."""
+    from dljax.data.sources.disk import through_grain
+
+    rows = list(zip(examples["encoded"], *draws, strict=True))
+    rest = {k: v for k, v in examples.items() if k != "encoded"}
+    return {**rest, "image": np.stack(through_grain(rows, function))}
+
+
+def center_crop(size: int, fraction: float = 0.875) -> Transform:
+    """``encoded`` files to ``image`` uint8 [b, size, size, 3]: the middle ``fraction`` of the shorter
+    side, as every ImageNet evaluation does."""
+
+    def one(row: tuple) -> np.ndarray:
+        image = _decoded(row[0])
+        side = min(image.size) * fraction
+        left, top = ((n - side) / 2 for n in image.size)
+        box = (left, top, left + side, top + side)
+        return np.asarray(image.resize((size, size), 2, box=box))  # 2: bilinear
+
+    return lambda examples, seeds: _each(one, examples)
+
+
+def random_resized_crop(size: int, least_area: float = 0.08) -> Transform:
+    """``encoded`` files to ``image`` uint8 [b, size, size, 3]: a window of ``least_area`` to all of the
+    area and of aspect 3/4 to 4/3, resized, mirrored half the time (Szegedy et al. 2014,
+    arXiv:1409.4842, section 6). A window that does not fit is cut to the image.
+    """
+
+    def one(row: tuple) -> np.ndarray:
+        raw, area, aspect, x, y, mirror = row
+        image = _decoded(raw)
+        pixels = (least_area + (1 - least_area) * area) * image.width * image.height
+        ratio = np.exp((2 * aspect - 1) * np.log(4 / 3))
+        w, h = min(np.sqrt(pixels * ratio), image.width), min(np.sqrt(pixels / ratio), image.height)
+        left, top = x * (image.width - w), y * (image.height - h)
+        out = np.asarray(image.resize((size, size), 2, box=(left, top, left + w, top + h)))
+        return out[:, ::-1] if mirror < 0.5 else out
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        names = ("area", "aspect", "x", "y", "flip")
+        return _each(one, examples, *(uniform(seeds, name) for name in names))
+
+    return apply

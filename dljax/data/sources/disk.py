@@ -1,0 +1,62 @@
+"""Image sets too large for memory: files or TFDS records, read by index through Grain."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dljax.data.pipeline import Examples
+from dljax.data.sources import files
+
+
+def through_grain(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
+    """``function`` of every item, in order, by Grain's threads (decoding releases the GIL)."""
+    import grain  # a second to import
+
+    options = grain.ReadOptions(num_threads=2 * (os.cpu_count() or 1), prefetch_buffer_size=64)
+    return list(grain.MapDataset.source(items).map(function).to_iter_dataset(options))
+
+
+def _encoded(examples: Sequence[tuple[bytes, int]]) -> Examples:
+    encoded = np.empty(len(examples), object)  # bytes of different lengths
+    encoded[:] = [raw for raw, _ in examples]
+    return {"encoded": encoded, "label": np.int32([label for _, label in examples])}
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Files and their labels; gathers ``encoded`` (the files' bytes) and ``label``."""
+
+    paths: Sequence[Path]
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        def read(i: int) -> tuple[bytes, int]:
+            return self.paths[i].read_bytes(), int(self.label[i])
+
+        return _encoded(through_grain([int(i) for i in indices], read))
+
+
+@dataclass(frozen=True)
+class ImageRecords:
+    """A TFDS split opened with ``encoded=True``; gathers like ``ImageFiles``."""
+
+    records: Any
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        got = self.records.__getitems__([int(i) for i in indices])
+        return _encoded([(record["image"], int(record["label"])) for record in got])
+
+
+def folder(path: Path) -> ImageFiles:
+    """A folder with one folder of images per class."""
+    return ImageFiles(*files.class_folders(path))
