@@ -1,5 +1,6 @@
 """The command ``dljax``: picks the subcommand, and turns a UserError into one line."""
 
+import errno
 import os
 import signal
 import sys
@@ -78,6 +79,17 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `dljax list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        print(
+            "dljax: the disk is full: free some space and run the same command again, it goes on "
+            "from the last whole checkpoint",
+            file=sys.stderr,
+            flush=True,
+        )
+        leave(2)
+        return 2
     except Exception:
         if among_several():
             traceback.print_exc()

@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from dljax.experiment import Experiment
 
 
+def _tell(unraisable: Any) -> None:
+    """Python's report of what could not be raised, but for what reading or writing the other arrays
+    says once one has failed: that failure is raised, and told."""
+    words = str(unraisable.exc_value)
+    if "Event loop is closed" not in words and "TensorStore" not in words:
+        sys.__unraisablehook__(unraisable)
+
+
 def start(profile: Profile) -> None:
     """Set the profile's environment, start jax, join the other processes, find the devices.
 
     Raises:
         UserError: the profile wants devices that are not there.
     """
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _tell
     os.environ.update(profile.environment())
     from dljax.runtime.execute import make_mesh
     from dljax.runtime.processes import prepare

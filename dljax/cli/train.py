@@ -2,6 +2,7 @@
 
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.runtime.launch import follow_the_launcher
 from dljax.runtime.profile import load_profile
 
 SUMMARY = "train an experiment, or go on with an interrupted run"
@@ -18,6 +19,7 @@ dljax train experiments/convnets/lenet_digits.py --help     its docstring and it
 
 
 def main(argv: list[str]) -> int:
+    follow_the_launcher()
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     options, path, knobs, words = parse_with_knobs(parser, argv)

@@ -12,8 +12,9 @@ from orbax.checkpoint import checkpoint_managers as policies
 from dljax.errors import UserError
 from dljax.learner import State
 
-# Orbax reports every file it writes at INFO and harmless fallbacks at WARNING.
-logging.getLogger("absl").setLevel(logging.ERROR)
+# Orbax reports every file it writes at INFO, harmless fallbacks at WARNING, and at ERROR, with its
+# traceback, what it then raises.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
 def _raw(state: State) -> State:
@@ -137,7 +138,7 @@ class Checkpoints:
             if mismatch:
                 raise ValueError(f"shapes differ at {mismatch[0]}")
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            first = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
             older = [s for s in self.all() if s < step]
             ways = f"remove {self.folder / str(step)} to go on from " + (
                 f"step {older[-1]}" if older else "the start"
@@ -145,6 +146,6 @@ class Checkpoints:
             if self.read_only:
                 ways = f"it is unchanged; there are steps {', '.join(map(str, self.all()))}"
             raise UserError(
-                f"checkpoint {step} is damaged or of another model ({first}); {ways}"
+                f"checkpoint {step} is damaged or of another model ({first[:200]}); {ways}"
             ) from None
         return restored._replace(key=jax.random.wrap_key_data(restored.key))

@@ -57,9 +57,10 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _die_with_parent() -> None:
-    """Linux: SIGTERM to this process when the launcher ends in whatever way."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def follow_the_launcher() -> None:
+    """A process of a launch on Linux gets SIGTERM when the launcher ends, in whatever way."""
+    if COUNT in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class _Child:
@@ -77,7 +78,6 @@ class _Child:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C goes to the launcher alone, which passes it on
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         assert self.process.stdout
         self.reader = threading.Thread(target=self._pass_on, args=(self.process.stdout,))
@@ -135,8 +135,9 @@ def launch(command: list[str], processes: int, grace: float = GRACE) -> int:
     old = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
         for index in range(processes):
-            several = {COORDINATOR: address, COUNT: str(processes), INDEX: str(index)}
-            children.append(_Child(index, command, several if processes > 1 else {}))
+            who = {COUNT: str(processes), INDEX: str(index)}
+            who |= {COORDINATOR: address} if processes > 1 else {}
+            children.append(_Child(index, command, who))
         while True:
             codes = [child.process.poll() for child in children]
             failed = [c for c, code in zip(children, codes, strict=True) if code]
