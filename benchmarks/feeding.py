@@ -43,8 +43,9 @@ def lenet_mnist() -> tuple[Any, Pipeline, optax.GradientTransformation]:
 
 def resnet_cifar() -> tuple[Any, Pipeline, optax.GradientTransformation]:
     images = fake.images(20_000, (32, 32, 3), 10)
+    data = Pipeline(images, 128, transform=transforms.unit)
     tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
-    return models.build(resnet, "18", classes=10), Pipeline(images, 128), tx
+    return models.build(resnet, "18", classes=10, stem="small"), data, tx
 
 
 class Case(NamedTuple):

@@ -19,7 +19,7 @@ from dljax.data.pipeline import Arrays
 from dljax.data.sources.graph import WholeGraph
 from dljax.learner import make_learner, players
 from dljax.models.adversarial import dcgan as dcgan_model
-from dljax.models.convnets import course_cnn as course_cnn_model
+from dljax.models.convnets import cnn as cnn_model
 from dljax.models.convnets import lenet as lenet_model
 from dljax.models.convnets import resnet as resnet_model
 from dljax.models.diffusion import ddpm as ddpm_model
@@ -60,7 +60,7 @@ def labelled(*shape: int) -> dict[str, np.ndarray]:
 
 
 def course_cnn(graph: str) -> Case:
-    model = models.build(course_cnn_model, "28")
+    model = models.build(cnn_model, "course")
     return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1))
 
 
@@ -70,7 +70,7 @@ def lenet(graph: str) -> Case:
 
 
 def resnet18(graph: str) -> Case:
-    model = models.build(resnet_model, "18", classes=10, stem="cifar")
+    model = models.build(resnet_model, "18", classes=10, stem="small")
     tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
     return Case(classification(model), tx, labelled(32, 32, 32, 3))
 
