@@ -2,13 +2,15 @@
 
     dljax train experiments/convnets/lenet_digits.py
 
-Expected: 97 % test accuracy after 30 epochs, half a minute on 2 cores.
+Adam, cosine schedule; training images are shifted by up to two pixels, as the paper distorts its own.
+Expected: 97 % test accuracy after 40 epochs, half a minute on 2 cores.
 """
 
 import optax
 
 from dljax import Experiment, at_least, models
-from dljax.data import EvalSet, Pipeline, transforms
+from dljax.analysis import classifier
+from dljax.data import EvalSet, Pipeline, images, transforms
 from dljax.data.datasets import digits
 from dljax.learner import make_learner, players
 from dljax.models.convnets import lenet
@@ -18,23 +20,29 @@ from dljax.objectives.classification import classification
 def experiment(
     *,
     variant: str = "5",
-    epochs: float = 30,
+    epochs: float = 40,
     batch: int = 64,
-    lr: float = 1e-3,
+    lr: float = 2e-3,
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
     train, test = digits.load(fake=fake)
-    data = Pipeline(train, batch, seed=seed, transform=transforms.unit)
-    task = classification(models.build(lenet, variant))
+    shifted = images.chain(images.pad_crop_flip(2, flip=False), transforms.unit)
+    data = Pipeline(train, batch, seed=seed, transform=shifted)
+    held_out = EvalSet(test, 360, transforms.unit)
+    model = models.build(lenet, variant)
+    task = classification(model)
+    tx = optax.adam(optax.cosine_decay_schedule(lr, data.steps(epochs)))
     return Experiment(
-        learner=make_learner(
-            task.init, players(task.losses, optax.adam(lr)), evaluate=task.evaluate
-        ),
+        learner=make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate),
         data=data,
         steps=data.steps(epochs),
-        evals={"test": EvalSet(test, 360, transforms.unit)},
-        eval_every=data.steps(5),
+        evals={"test": held_out},
+        eval_every=data.steps(10),
+        views={
+            "filters": classifier.filters("c1"),
+            "mistakes": classifier.mistakes(model, held_out),
+        },
         expect={"test/accuracy": at_least(0.97)},
         seed=seed,
     )

@@ -5,6 +5,7 @@ from dljax.data.pipeline import Arrays
 from dljax.data.sources import small
 
 CLASSES = 10
+NAMES = ("top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 SHAPE = (28, 28, 1)
 
 

@@ -48,10 +48,10 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Source, Source]:
     Args:
         data: a folder with train/<class>/ and val/<class>/, or with a prepared TFDS set
             ``imagenet2012``; "" looks in the user's TFDS folder.
-        fake: as many examples, made on the fly.
+        fake: as many training examples, made on the fly, and 1000 for validation.
     """
     if fake:
-        return _Fake(1_281_167), _Fake(50_000)
+        return _Fake(1_281_167), _Fake(1000)
     home = Path(data).expanduser() if data else tfds_folder()
     version = tfds.find("imagenet2012", home)
     if version is not None:

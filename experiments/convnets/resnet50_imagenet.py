@@ -1,0 +1,59 @@
+"""ResNet-50 on ImageNet. He et al. 2015, arXiv:1512.03385; v1.5 as in torchvision: 76.13 %.
+
+    dljax train experiments/convnets/resnet50_imagenet.py --on configs/gpu_x8.toml
+
+Goyal et al. 2017's recipe (arXiv:1706.02677): SGD with Nesterov momentum, five epochs of warm-up to a
+rate of 0.1 per 256 images, then a cosine; weight decay on convolutions and the output alone; blocks
+start as the identity; label smoothing.
+Expected: 76 % top-1 after 90 epochs; not yet run.
+"""
+
+import jax
+import optax
+
+from dljax import Experiment, at_least, models
+from dljax.analysis import classifier
+from dljax.data import EvalSet, Pipeline, images
+from dljax.data.datasets import imagenet
+from dljax.learner import make_learner, players
+from dljax.models.convnets import resnet
+from dljax.objectives.classification import classification
+
+
+def experiment(
+    *,
+    variant: str = "50",
+    epochs: float = 90,
+    batch: int = 256,
+    lr: float = 0.1,
+    momentum: float = 0.9,
+    decay: float = 1e-4,
+    smoothing: float = 0.1,
+    size: int = 224,
+    data: str = "",
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    train, val = imagenet.load(data=data, fake=fake)
+    augmented = images.chain(images.random_resized_crop(size), images.standardize())
+    plain = images.chain(images.center_crop(size), images.standardize())
+    pipeline = Pipeline(train, batch, seed=seed, transform=augmented)
+    steps = pipeline.steps(epochs)
+    model = models.build(resnet, variant, classes=imagenet.CLASSES, zero_last=True)
+    task = classification(model, smoothing=smoothing)
+    warmup = min(pipeline.steps(5), steps // 10)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, lr * batch / 256, warmup, steps)
+    tx = optax.chain(
+        optax.add_decayed_weights(decay, lambda p: jax.tree.map(lambda x: x.ndim > 1, p)),
+        optax.sgd(schedule, momentum=momentum, nesterov=True),
+    )
+    return Experiment(
+        learner=make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate),
+        data=pipeline,
+        steps=steps,
+        evals={"val": EvalSet(val, 250, plain)},
+        eval_every=pipeline.steps(1),
+        views={"filters": classifier.filters("conv1")},
+        expect={"val/accuracy": at_least(0.76)},
+        seed=seed,
+    )
