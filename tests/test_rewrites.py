@@ -1,0 +1,83 @@
+"""The CPU forms in dljax.nn are the plain ones: values, gradients, parameters."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dljax.nn import Conv, max_pool
+from dljax.nn.conv import _as_matmul, _lax, _with_scanned_gradient
+
+# (input h w c, kernel h w, features, padding)
+GEOMETRIES = {
+    "LeNet C1": ((12, 12, 1), (5, 5), 6, ((2, 2), (2, 2))),
+    "CNN conv1": ((9, 7, 1), (3, 3), 8, ((0, 0), (0, 0))),
+    "CNN conv2": ((13, 13, 32), (3, 3), 64, ((0, 0), (0, 0))),
+    "ResNet": ((11, 12, 32), (3, 3), 32, ((1, 1), (1, 1))),
+    "uneven": ((6, 5, 3), (2, 3), 4, ((0, 1), (2, 1))),
+}
+
+
+def close(ours, theirs):
+    """Sums of at most 2 x 13 x 13 float32 products of order 1 in another order: an error of about
+    sqrt(338) x 6e-8 of the largest value, here with a factor of ten to spare."""
+
+    def one(a, b):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, atol=1e-5 * float(jnp.abs(b).max()))
+
+    jax.tree.map(one, ours, theirs)
+
+
+def pulled(f, *inputs):
+    """f's value and its gradient for every input, against fixed weights."""
+    out, pull = jax.vjp(f, *inputs)
+    return out, pull(jnp.cos(jnp.arange(out.size, dtype=out.dtype)).reshape(out.shape))
+
+
+@pytest.fixture(params=GEOMETRIES.values(), ids=GEOMETRIES)
+def case(request):
+    shape, size, features, padding = request.param
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, *shape)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(*size, shape[-1], features)), jnp.float32)
+    return x, kernel, padding
+
+
+@pytest.mark.parametrize("rewrite", [_as_matmul, _with_scanned_gradient])
+def test_convolution_equals_lax(case, rewrite):
+    x, kernel, padding = case
+    ours = jax.jit(lambda x, k: pulled(lambda x, k: rewrite(x, k, padding), x, k))(x, kernel)
+    close(ours, pulled(lambda x, k: _lax(x, k, padding), x, kernel))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 2), (2, 2))])
+@pytest.mark.parametrize("channels, size", [(1, (5, 5)), (1, (4, 2)), (32, (3, 3)), (3, (3, 3))])
+def test_module_is_flax_layer(channels, size, padding, key):
+    x = jax.random.normal(key, (2, 12, 11, channels))
+    ours, theirs = Conv(32, size, padding=padding), nn.Conv(32, size, padding=padding)
+    variables = theirs.init(key, x)
+    jax.tree.map(np.testing.assert_array_equal, ours.init(key, x), variables)  # names and draws
+    close(
+        pulled(lambda v: ours.apply(v, x), variables),
+        pulled(lambda v: theirs.apply(v, x), variables),
+    )
+
+
+def test_convolution_keeps_low_precision(key):
+    x = jax.random.normal(key, (2, 12, 12, 32), jnp.bfloat16)
+    layer = Conv(32, (3, 3))
+    variables = jax.tree.map(lambda p: p.astype(jnp.bfloat16), layer.init(key, x))
+    grads = jax.grad(lambda v: jnp.sum(layer.apply(v, x)))(variables)
+    assert {g.dtype for g in jax.tree.leaves(grads)} == {jnp.dtype(jnp.bfloat16)}
+
+
+@pytest.mark.parametrize("side, window", [((6, 8), 2), ((7, 5), 2), ((9, 10), 3)])
+def test_max_pool_equals_flax(side, window, key):
+    """A permutation has no ties, where alone the gradients may differ."""
+    size = 2 * side[0] * side[1] * 3
+    x = jax.random.permutation(key, jnp.arange(size, dtype=jnp.float32)).reshape(2, *side, 3)
+    ours = pulled(lambda x: max_pool(x, window), x)
+    theirs = pulled(lambda x: nn.max_pool(x, (window, window), (window, window)), x)
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
