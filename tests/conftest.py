@@ -5,9 +5,12 @@ are made of the processor, and the models' shapes are checked.
 import os
 from pathlib import Path
 
-# Before jax is imported: eight devices, and no accelerator.
+# Before jax is imported: eight devices, no accelerator, and compilation that does not dwell on programs
+# which run for a few steps (test_resume's runs, in processes of their own, are compiled as users' are).
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+)
 os.environ.pop("TFDS_DATA_DIR", None)
 
 import jax
