@@ -24,7 +24,7 @@ def experiment(
     variant: str = "20",
     epochs: float = 10,
     batch: int = 128,
-    lr: float = 1e-3,
+    lr: float = 2e-3,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
@@ -50,12 +50,14 @@ def experiment(
     def reconstructions(state, key):
         return grid(np.concatenate([some, restored(state.params["model"])]), 16, enlarge=2)
 
+    steps = batches.steps(epochs)
+    rate = optax.cosine_decay_schedule(lr, steps, alpha=0.02)
     return Experiment(
         learner=make_learner(
-            task.init, players(task.losses, optax.adam(lr)), evaluate=task.evaluate
+            task.init, players(task.losses, optax.adam(rate)), evaluate=task.evaluate
         ),
         data=batches,
-        steps=batches.steps(epochs),
+        steps=steps,
         evals={"test": EvalSet(test, 500, transforms.unit)},
         eval_every=batches.steps(2),
         views={"samples": samples, "reconstructions": reconstructions},
