@@ -2,7 +2,7 @@
 
     dljax train experiments/adversarial/dcgan_digits.py
 
-Expected: samples that read as digits after 80 epochs; the discriminator still gives made images a
+Expected: samples that read as digits after 60 epochs; the discriminator still gives made images a
 chance of at least 5 % of being real (it has not won). Not yet run.
 """
 
@@ -22,7 +22,7 @@ from dljax.objectives.linen import forward
 def experiment(
     *,
     variant: str = "28",
-    epochs: float = 80,
+    epochs: float = 60,
     batch: int = 64,
     lr: float = 2e-4,
     smoothing: float = 0.1,

@@ -59,6 +59,7 @@ class Discriminator(nn.Module):
     width: int
     base: int
     stages: int
+    bias: bool
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, " b"]:
@@ -69,7 +70,7 @@ class Discriminator(nn.Module):
                 (4, 4),
                 (2, 2),
                 padding=1,
-                use_bias=False,
+                use_bias=self.bias and stage == 0,
                 kernel_init=_NORMAL,
                 name=f"down{stage}",
             )(x)
@@ -92,6 +93,9 @@ class DCGAN(nn.Module):
 
     Players take them apart: ``generator, discriminator = model.parts()``. Images have sides of
     ``base * 2**stages``.
+
+    ``bias`` gives the discriminator's first layer one. Without it BatchNorm makes that network blind
+    to the contrast of a batch as a whole, and with only two stages the generator fades to grey.
     """
 
     channels: int = 3
@@ -99,11 +103,12 @@ class DCGAN(nn.Module):
     base: int = 4
     stages: int = 4
     latent: int = 100
+    bias: bool = False
 
     def parts(self) -> tuple[Generator, Discriminator]:
         return (
             Generator(self.channels, self.width, self.base, self.stages, parent=None),
-            Discriminator(self.width, self.base, self.stages, parent=None),
+            Discriminator(self.width, self.base, self.stages, self.bias, parent=None),
         )
 
     def setup(self):
@@ -116,7 +121,7 @@ class DCGAN(nn.Module):
 MODEL = DCGAN
 VARIANTS: dict[str, dict] = {
     "tiny": {"channels": 1, "width": 4, "base": 7, "stages": 2, "latent": 8},
-    "28": {"channels": 1, "width": 32, "base": 7, "stages": 2},
+    "28": {"channels": 1, "width": 32, "base": 7, "stages": 2, "bias": True},
     "64": {},
 }
 PUBLISHED = {
