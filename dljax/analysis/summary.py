@@ -117,12 +117,16 @@ def layers(init: Callable[..., PyTree], *arguments: Any) -> list[Layer]:
     with nn.intercept_methods(record):
         between = _between(jax.make_jaxpr(init)(*arguments).jaxpr)
     rows: list[Layer] = []
+    held: list[Layer] = []  # modules that compute nothing (dropout here): glue may come before them
     root = ""
     for layer in filter(None, found):
         if not layer.path:
             root = layer.kind
         elif len(layer.path) == 1:
-            glue = between.pop((root, layer.path[0]), [])
-            rows += [row._replace(path=("-",)) for row in glue]
-        rows.append(layer)
-    return rows
+            if (root, layer.path[0]) not in between:
+                held.append(layer)
+                continue
+            rows += [row._replace(path=("-",)) for row in between.pop((root, layer.path[0]))]
+        rows += [*held, layer]
+        held = []
+    return rows + held
