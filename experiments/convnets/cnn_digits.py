@@ -3,7 +3,7 @@
     dljax train experiments/convnets/cnn_digits.py
 
 Adam, cosine schedule; training images are shifted by up to two pixels.
-Expected: 97 % test accuracy after 20 epochs, half a minute on 2 cores.
+Expected: 98 % test accuracy after 40 epochs, three quarters of a minute on 2 cores.
 """
 
 import optax
@@ -20,7 +20,7 @@ from dljax.objectives.classification import classification
 def experiment(
     *,
     variant: str = "course",
-    epochs: float = 20,
+    epochs: float = 40,
     batch: int = 64,
     lr: float = 2e-3,
     seed: int = 0,
@@ -43,11 +43,11 @@ def experiment(
         data=pipeline,
         steps=steps,
         evals={"test": held_out},
-        eval_every=pipeline.steps(5),
+        eval_every=pipeline.steps(10),
         views={
             "filters": classifier.filters("conv1_1"),
             "mistakes": classifier.mistakes(model, held_out),
         },
-        expect={"test/accuracy": at_least(0.97)},
+        expect={"test/accuracy": at_least(0.98)},
         seed=seed,
     )

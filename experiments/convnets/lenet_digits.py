@@ -3,7 +3,7 @@
     dljax train experiments/convnets/lenet_digits.py
 
 Adam, cosine schedule; training images are shifted by up to two pixels, as the paper distorts its own.
-Expected: 97 % test accuracy after 40 epochs, half a minute on 2 cores.
+Expected: 98 % test accuracy after 40 epochs, half a minute on 2 cores.
 """
 
 import optax
@@ -43,6 +43,6 @@ def experiment(
             "filters": classifier.filters("c1"),
             "mistakes": classifier.mistakes(model, held_out),
         },
-        expect={"test/accuracy": at_least(0.97)},
+        expect={"test/accuracy": at_least(0.98)},
         seed=seed,
     )

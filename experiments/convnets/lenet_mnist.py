@@ -4,7 +4,7 @@
 
 The paper reports 0.95 % test error after 20 epochs, without distortions. Adam, cosine schedule,
 the images shifted by up to two pixels.
-Expected: 99 % test accuracy (1.0 % error) after 15 epochs; not yet run.
+Expected: 99 % test accuracy (1.0 % error) after 5 epochs, two minutes on 2 cores.
 """
 
 import optax
@@ -21,7 +21,7 @@ from dljax.objectives.classification import classification
 def experiment(
     *,
     variant: str = "5",
-    epochs: float = 15,
+    epochs: float = 5,
     batch: int = 128,
     lr: float = 2e-3,
     data: str = "",
@@ -45,7 +45,7 @@ def experiment(
         data=pipeline,
         steps=steps,
         evals={"test": held_out},
-        eval_every=pipeline.steps(5),
+        eval_every=pipeline.steps(1),
         views={
             "filters": classifier.filters("c1"),
             "mistakes": classifier.mistakes(model, held_out),

