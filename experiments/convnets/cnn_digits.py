@@ -3,7 +3,7 @@
     dljax train experiments/convnets/cnn_digits.py
 
 Adam, cosine schedule; training images are shifted by up to two pixels.
-Expected: 98 % test accuracy after 40 epochs, three quarters of a minute on 2 cores.
+Expected: 97 % test accuracy after 40 epochs, three quarters of a minute on 2 cores.
 """
 
 import optax
@@ -48,6 +48,6 @@ def experiment(
             "filters": classifier.filters("conv1_1"),
             "mistakes": classifier.mistakes(model, held_out),
         },
-        expect={"test/accuracy": at_least(0.98)},
+        expect={"test/accuracy": at_least(0.97)},
         seed=seed,
     )
