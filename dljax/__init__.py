@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dljax.experiment import at_most as at_most
     from dljax.experiment import load as load
     from dljax.runtime.loop import run as run
-    from dljax.runtime.profile import load_profile as profile
+    from dljax.runtime.profile import load_profile as profile  # noqa: F401
 
 __version__ = "0.1.0"
 

@@ -76,7 +76,7 @@ def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
     begun = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=(0,)).lower(state, batch).compile()
     seconds = time.perf_counter() - begun
-    memory = compiled.memory_analysis()
+    memory: Any = compiled.memory_analysis()
     parts = {
         "params": _bytes(state.params),
         "optimizer": _bytes(state.opt),
@@ -99,7 +99,7 @@ def plan(experiment: Experiment, profile: Profile) -> dict[str, Any]:
 
     Temporary memory is the compiler's own figure for one step, gradients and activations included.
     """
-    cached = jax.config.jax_enable_compilation_cache
+    cached = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
     jax.config.update("jax_enable_compilation_cache", False)  # or compiling would cost nothing
     try:
         return {"phases": [_phase(phase, profile) for phase in experiment.phases]}

@@ -79,9 +79,9 @@ def _table(title: str, rows: list["Layer"], totals: dict[str, Any], depth: int) 
         cells.append(("  " * inner + name, row.kind if inner else "", shape, *numbers))
     widths = [max(len(row[i]) for row in cells) for i in range(5)]
     lines = [title]
-    for row in cells:
-        left = "  ".join(f"{c:{w}}" for c, w in zip(row[:3], widths[:3], strict=True))
-        right = "  ".join(f"{c:>{w}}" for c, w in zip(row[3:], widths[3:], strict=True))
+    for cell in cells:
+        left = "  ".join(f"{c:{w}}" for c, w in zip(cell[:3], widths[:3], strict=True))
+        right = "  ".join(f"{c:>{w}}" for c, w in zip(cell[3:], widths[3:], strict=True))
         lines.append(f"{left}  {right}".rstrip())
     words = {"params": "trainable parameters", "state": "of other state"}
     words |= {"optimizer": "of optimizer", "average": "in the moving average"}

@@ -41,7 +41,8 @@ def main(argv: list[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
     which.add_argument("--step", type=int, help="the checkpoint of this step")
-    file, words = None, {}
+    file: Any = None
+    words: dict[str, Any] = {}
     if any(word.endswith(".py") for word in argv) or not argv:
         options, file, knobs, words = parse_with_knobs(parser, argv)
         resolved, record = knobs.resolve(words), {}

@@ -9,8 +9,8 @@ from dljax.data.pipeline import Examples, Transform, uniform
 from dljax.errors import UserError
 
 # ImageNet's channel means and deviations, for pixels in 0..1
-IMAGENET_MEAN = np.float32([0.485, 0.456, 0.406])
-IMAGENET_STD = np.float32([0.229, 0.224, 0.225])
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def chain(*transforms: Transform) -> Transform:

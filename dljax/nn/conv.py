@@ -109,10 +109,12 @@ class Conv(nn.Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
-        padding = self.padding
-        if padding == "SAME":
-            padding = tuple(((k - 1) // 2, k // 2) for k in (p, q))
-        elif padding == "VALID":
+        if self.padding == "SAME":
+            padding = (((p - 1) // 2, p // 2), ((q - 1) // 2, q // 2))
+        elif self.padding == "VALID":
             padding = ((0, 0), (0, 0))
+        else:
+            assert not isinstance(self.padding, str), self.padding
+            padding = self.padding
         out = conv(x, kernel, padding)
         return out if bias is None else out + bias[None, None, None]

@@ -36,7 +36,7 @@ def perceptron_rule(model: nn.Module, lr: float = 1.0, *, player: str = "model")
         variables = {"params": state.params[player]}
         z = model.apply(variables, batch["image"], method="weighted_sum")
         y = model.apply(variables, batch["image"], train=False)
-        t = batch["label"].astype(z.dtype)
+        t = batch["label"].astype(z.dtype)  # type: ignore[union-attr]
         return z, t, t - y
 
     def measured(z, t, error):

@@ -32,7 +32,7 @@ class _Dtype:
     def numpy(self) -> np.dtype:
         if not isinstance(self.code, str) or self.code[:1] not in "bifu":
             raise ValueError(f"an array of type {self.code!r}")
-        return np.dtype(self.code).newbyteorder(self.order)
+        return np.dtype(self.code).newbyteorder(self.order)  # type: ignore[arg-type]
 
 
 class _Ndarray:

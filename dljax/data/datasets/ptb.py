@@ -35,6 +35,7 @@ def load(folder: str = "", *, fake: bool = False) -> Text:
                 "ptb.test.txt (the 'simple-examples' archive has them) with --data FOLDER; or try "
                 "--fake true"
             )
-    train, validation, test = (file.read_text("utf-8").replace("\n", " <eos> ") for file in files)
-    words = Words.of(train.split())
-    return Text(words.encode(train), words.encode(validation), words, words.encode(test))
+    texts = [file.read_text("utf-8").replace("\n", " <eos> ") for file in files]
+    words = Words.of(texts[0].split())
+    train, validation, test = (words.encode(text) for text in texts)
+    return Text(train, validation, words, test)

@@ -23,7 +23,7 @@ def through_grain(items: Sequence[Any], function: Callable[[Any], Any]) -> list[
 def _encoded(examples: Sequence[tuple[bytes, int]]) -> Examples:
     encoded = np.empty(len(examples), object)  # bytes of different lengths
     encoded[:] = [raw for raw, _ in examples]
-    return {"encoded": encoded, "label": np.int32([label for _, label in examples])}
+    return {"encoded": encoded, "label": np.array([label for _, label in examples], np.int32)}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def cached(name: str, made_from: Sequence[Path], make: Callable[[], Examples]) -
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
-            np.savez(out, **examples)
+            np.savez(out, **examples)  # type: ignore[arg-type]
         os.replace(temporary, path)
     except OSError:
         if temporary:
@@ -68,7 +69,7 @@ def _load(
     if version is not None:
         splits = {
             split: cached(
-                f"{name}-{split}", tfds.files(version), lambda s=split: _decoded(version, s, shape)
+                f"{name}-{split}", tfds.files(version), partial(_decoded, version, split, shape)
             )
             for split in ("train", "test")
         }

@@ -6,6 +6,8 @@ the noise (the paper says project and reshape: the same function), the discrimin
 convolution over the whole map.
 """
 
+from typing import Literal
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -33,7 +35,8 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, noise: Float[Array, "b z"], *, train: bool) -> Float[Array, "b h w c"]:
         x = noise[:, None, None, :]
-        size, stride, padding = self.base, 1, "VALID"
+        size, stride = self.base, 1
+        padding: Literal["SAME", "VALID"] = "VALID"
         for stage in range(self.stages):
             features = self.width << (self.stages - 1 - stage)
             x = ConvTranspose(

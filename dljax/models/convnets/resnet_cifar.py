@@ -1,6 +1,7 @@
 """ResNet for 32x32 images, 20 to 110 layers. He et al. 2015, arXiv:1512.03385, section 4.2."""
 
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -15,7 +16,11 @@ he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 def _conv(width: int, stride: int, name: str) -> nn.Module:
-    options = {"padding": ((1, 1), (1, 1)), "use_bias": False, "kernel_init": he_normal}
+    options: dict[str, Any] = {
+        "padding": ((1, 1), (1, 1)),
+        "use_bias": False,
+        "kernel_init": he_normal,
+    }
     if stride == 1:
         return Conv(width, (3, 3), name=name, **options)
     return nn.Conv(width, (3, 3), (stride, stride), name=name, **options)

@@ -4,6 +4,8 @@ small character-level settings of Karpathy's nanoGPT.
     x = E[token] + P[position];   x += attention(ln_1(x));   x += mlp(ln_2(x));   logits = ln_f(x) E^T
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -90,7 +92,7 @@ class Block(nn.Module):
     def __call__(
         self, x: Float[Array, "b t d"], start: Int[Array, ""] | int, *, train: bool, decode: bool
     ) -> Float[Array, "b t d"]:
-        shared = {"layers": self.layers, "bias": self.bias, "dropout": self.dropout}
+        shared: dict[str, Any] = {"layers": self.layers, "bias": self.bias, "dropout": self.dropout}
         attention = CausalSelfAttention(self.heads, self.context, **shared, name="attn")
         mlp = MLP(**shared, name="mlp")
         normed = nn.LayerNorm(epsilon=1e-5, use_bias=self.bias, name="ln_1")(x)
