@@ -54,6 +54,8 @@ def shortened(experiment: Experiment, steps: int) -> Experiment:
 
 def smoke(path: Path, steps: int = 3, **given) -> Experiment:
     knobs = read_knobs(path).knobs
-    small = {"variant": "tiny", "batch": 8, "fake": True}
+    small = {"variant": "tiny", "batch": 8, "fake": True, "samples": 8}
+    if "size" in knobs:
+        small["size"] = min(32, knobs["size"].default)
     small = {name: value for name, value in small.items() if name in knobs}
     return shortened(dljax.load(path)(**{**small, **given}), steps)

@@ -15,7 +15,7 @@ from dljax.models.autoencoders import vae
 from dljax.models.diffusion import ddpm as ddpm_model
 from dljax.models.segmentation import unet
 from dljax.objectives.adversarial import adversarial
-from dljax.objectives.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sample
+from dljax.objectives.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sampler
 from dljax.objectives.linen import forward
 from dljax.objectives.reconstruction import kl_to_standard_normal, variational
 from dljax.objectives.segmentation import overlap, segmentation
@@ -193,19 +193,19 @@ def test_noising_has_the_moments_of_equation_4(key):
 def gaussian(schedule, mean: float, std: float):
     """The exact eps for data that are N(mean, std^2)."""
 
-    def predict(x, time):
+    def predict(params, x, time):
         signal = jnp.asarray(schedule.signal)[time][:, None]
         return (x - jnp.sqrt(signal) * mean) * jnp.sqrt(1 - signal) / (1 - signal + signal * std**2)
 
     return predict
 
 
-@pytest.mark.parametrize("sampler, options", [(ddpm, {}), (ddim, {"steps": 500})])
-def test_samplers_recover_a_gaussian(sampler, options, key):
+@pytest.mark.parametrize("kind, options", [(ddpm, {}), (ddim, {"steps": 500})])
+def test_samplers_recover_a_gaussian(kind, options, key):
     """Data N(0.2, 0.15^2): given the exact eps, the samples have that mean and deviation."""
     schedule = linear_schedule()
     predict = gaussian(schedule, 0.2, 0.15)
-    x = jax.jit(lambda k: sampler(predict, k, (4000, 1), schedule=schedule, **options))(key)
+    x = kind(predict, (4000, 1), schedule=schedule, **options)(None, key)
     # Four standard errors are 0.0095 and 0.0067. DDIM is Euler's method for an ODE, off by as much as
     # its steps are long: deviation 0.128 in 50 steps.
     np.testing.assert_allclose(x.mean(), 0.2, atol=0.01)
@@ -222,7 +222,7 @@ def test_ancestral_step_is_equation_7(key):
     noise = np.asarray(jax.random.normal(jax.random.fold_in(rest, 0), (5, 1)), float)
 
     def clean(x, t):
-        eps = np.asarray(predict(jnp.asarray(x, jnp.float32), jnp.full((5,), t)), float)
+        eps = np.asarray(predict(None, jnp.asarray(x, jnp.float32), jnp.full((5,), t)), float)
         return np.clip((x - np.sqrt(1 - signal[t]) * eps) / np.sqrt(signal[t]), -1, 1)
 
     mean = (
@@ -230,7 +230,7 @@ def test_ancestral_step_is_equation_7(key):
     ) / (1 - signal[1])
     variance = (1 - signal[0]) / (1 - signal[1]) * beta[1]
     x1 = mean + np.sqrt(variance) * noise
-    sampled = ddpm(predict, key, (5, 1), schedule=schedule)
+    sampled = ddpm(predict, (5, 1), schedule=schedule)(None, key)
     # The last step returns the clean image itself; float32 against float64.
     np.testing.assert_allclose(sampled, clean(x1, 0), atol=1e-5)
 
@@ -240,14 +240,14 @@ def test_ddim_depends_on_the_first_noise_alone(key):
     image, time = jnp.zeros((2, 8, 8, 1)), jnp.zeros((2,), jnp.int32)
     params = jax.jit(lambda k: model.init(k, image, time, train=False))(key)
 
-    def predict(x, time):
+    def predict(params, x, time):
         return model.apply(params, x, time, train=False)
 
-    draw = jax.jit(lambda k: ddim(predict, k, (2, 8, 8, 1), steps=5))
-    np.testing.assert_array_equal(draw(key), draw(key))
-    assert draw(key).shape == (2, 8, 8, 1) and np.abs(draw(key)).max() <= 1
-    fresh = jax.jit(lambda k: sample(predict, k, (2, 8, 8, 1), steps=5, eta=1.0))
-    assert (fresh(key) != draw(key)).any()
+    draw = ddim(predict, (2, 8, 8, 1), steps=5)
+    np.testing.assert_array_equal(draw(params, key), draw(params, key))
+    assert draw(params, key).shape == (2, 8, 8, 1) and np.abs(draw(params, key)).max() <= 1
+    fresh = sampler(predict, (2, 8, 8, 1), steps=5, eta=1.0)
+    assert (fresh(params, key) != draw(params, key)).any()
 
 
 def test_untrained_network_predicts_nothing(key):

@@ -13,9 +13,10 @@ from jax import lax
 
 from dljax import axes
 from dljax.objectives.linen import forward, initialize
-from dljax.types import Array, Aux, Key, Objective
+from dljax.types import Array, Aux, Key, Objective, PyTree
 
-Predict = Callable[[Array, Array], Array]  # (x_t [b, ...], t [b] int32) -> eps
+Predict = Callable[[PyTree, Array, Array], Array]  # (params, x_t [b, ...], t [b] int32) -> eps
+Sampler = Callable[[PyTree, Key], Array]  # (params, key) -> images
 
 
 class Schedule(NamedTuple):
@@ -92,16 +93,15 @@ def diffusion(
     return Objective(init, {player: loss}, evaluate)
 
 
-def sample(
+def sampler(
     predict: Predict,
-    key: Key,
     shape: tuple[int, ...],
     *,
     schedule: Schedule | None = None,
     steps: int = 0,
     eta: float = 1.0,
-) -> Array:
-    """Images in -1..1 from noise, as one compiled loop.
+) -> Sampler:
+    """A function from noise to images in -1..1, compiled when first called; do not jit it.
 
     With the predicted x_0 clipped to -1..1 and s < t the next time on the way down,
 
@@ -113,7 +113,7 @@ def sample(
     few steps.
 
     Args:
-        predict: (x_t, time) -> eps, e.g. the model with its averaged parameters.
+        predict: (params, x_t, time) -> eps, e.g. the model with its averaged parameters.
         shape: of the images, [n, h, w, c].
         schedule: the one that the model was trained with; by default the paper's.
         steps: how many of the schedule's times are visited, evenly spaced; 0 visits all.
@@ -122,34 +122,43 @@ def sample(
     noising = schedule or linear_schedule()
     count = steps or noising.steps
     times = np.round(np.linspace(0, noising.steps - 1, count)).astype(np.int32)[::-1]
-    signal_t = noising.signal[times]
     signal_s = np.append(noising.signal[times[1:]], np.float32(1.0))
-    first, rest = jax.random.split(key)
+    visits = (times, noising.signal[times], signal_s, np.arange(count, dtype=np.int32))
 
-    def step(x, at):
-        time, here, there, index = at
-        eps = predict(x, jnp.full(shape[:1], time))
+    def step(params, rest, x, visit):
+        time, here, there, index = visit
+        eps = predict(params, x, jnp.full(shape[:1], time))
         image = jnp.clip((x - jnp.sqrt(1.0 - here) * eps) / jnp.sqrt(here), -1.0, 1.0)
         eps = (x - jnp.sqrt(here) * image) / jnp.sqrt(1.0 - here)  # agrees with the clipped image
         sigma = eta * jnp.sqrt((1.0 - there) / (1.0 - here) * (1.0 - here / there))
         noise = jax.random.normal(jax.random.fold_in(rest, index), shape)
         spread = jnp.sqrt(jnp.maximum(1.0 - there - sigma**2, 0.0))
-        return jnp.sqrt(there) * image + spread * eps + sigma * noise, None
+        return jnp.sqrt(there) * image + spread * eps + sigma * noise
 
-    indices = jnp.arange(count)
-    x, _ = lax.scan(
-        step, jax.random.normal(first, shape), (jnp.asarray(times), signal_t, signal_s, indices)
-    )
-    return x
+    one = jax.jit(step)
+
+    @jax.jit
+    def scanned(params, rest, x):
+        return lax.scan(lambda x, v: (step(params, rest, x, v), None), x, visits)[0]
+
+    def draw(params: PyTree, key: Key) -> Array:
+        first, rest = jax.random.split(key)
+        x = jax.random.normal(first, shape)
+        if jax.default_backend() != "cpu":
+            return scanned(params, rest, x)
+        # XLA's CPU convolutions lose their threads inside a loop (jax#12868): a call a step there.
+        for visit in zip(*visits, strict=True):
+            x = one(params, rest, x, visit)
+        return x
+
+    return draw
 
 
-def ddpm(predict: Predict, key: Key, shape: tuple[int, ...], **options) -> Array:
-    """Ancestral sampling over every step, Ho et al. algorithm 2 (see ``sample``)."""
-    return sample(predict, key, shape, eta=1.0, **options)
+def ddpm(predict: Predict, shape: tuple[int, ...], **options) -> Sampler:
+    """Ancestral sampling over every step, Ho et al. algorithm 2 (see ``sampler``)."""
+    return sampler(predict, shape, eta=1.0, **options)
 
 
-def ddim(
-    predict: Predict, key: Key, shape: tuple[int, ...], *, steps: int = 50, **options
-) -> Array:
-    """Deterministic sampling in few steps, Song et al. section 4.1 (see ``sample``)."""
-    return sample(predict, key, shape, steps=steps, eta=0.0, **options)
+def ddim(predict: Predict, shape: tuple[int, ...], *, steps: int = 50, **options) -> Sampler:
+    """Deterministic sampling in few steps, Song et al. section 4.1 (see ``sampler``)."""
+    return sampler(predict, shape, steps=steps, eta=0.0, **options)

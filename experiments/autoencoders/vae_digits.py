@@ -8,6 +8,7 @@ the entropy of the grey levels themselves, so it does not compare with MNIST's.
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -42,7 +43,7 @@ def experiment(
 
     @jax.jit
     def restored(params):
-        return jax.nn.sigmoid(model.apply({"params": params}, some, train=False)[0])
+        return jax.nn.sigmoid(model.apply({"params": params}, jnp.asarray(some), train=False)[0])
 
     def samples(state, key):
         return grid(decoded(state.params["model"], key), 8, enlarge=2)

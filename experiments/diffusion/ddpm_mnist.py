@@ -8,7 +8,6 @@ Expected: at most 0.04 squared error of the predicted noise; not yet run (hours 
 an accelerator).
 """
 
-import jax
 import optax
 
 from dljax import Experiment, at_most, models
@@ -28,6 +27,7 @@ def experiment(
     lr: float = 1e-3,
     ema: float = 0.999,
     data: str = "",
+    samples: int = 32,
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
@@ -36,14 +36,11 @@ def experiment(
     model = models.build(ddpm, variant)
     task = diffusion.diffusion(model)
 
-    def view(sampler):
-        @jax.jit
-        def sampled(params, key):
-            def predict(x, time):
-                return model.apply({"params": params}, x, time, train=False)
+    def predict(params, x, time):
+        return model.apply({"params": params}, x, time, train=False)
 
-            return sampler(predict, key, (32, *mnist.SHAPE))
-
+    def view(kind):
+        sampled = kind(predict, (samples, *mnist.SHAPE))
         return lambda state, key: grid((sampled(state.ema["model"], key) + 1) / 2, 8, enlarge=3)
 
     steps = batches.steps(epochs)

@@ -9,6 +9,7 @@ Expected: 90 % of the pixels of 5 held-out slices; not yet run.
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -43,7 +44,7 @@ def experiment(
 
     @jax.jit
     def cell(params):
-        logits = model.apply({"params": params}, one["image"], train=False)
+        logits = model.apply({"params": params}, jnp.asarray(one["image"]), train=False)
         return jax.nn.softmax(logits)[..., 1]
 
     def segmentations(state, key):

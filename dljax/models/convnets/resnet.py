@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import batch_norm
+from dljax.nn import Conv, batch_norm
 
 # He et al. 2015, arXiv:1502.01852, fan-out form.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -52,8 +52,12 @@ class Bottleneck(nn.Module):
         return jax.nn.relu(y + _shortcut(x, out, self.stride, train))
 
 
-def _conv(width: int, size: int, stride: int, name: str) -> nn.Conv:
-    pad = ((size // 2, size // 2),) * 2
+def _conv(width: int, size: int, stride: int, name: str) -> nn.Module:
+    pad = ((size // 2, size // 2), (size // 2, size // 2))
+    if stride == 1:
+        return Conv(
+            width, (size, size), padding=pad, use_bias=False, kernel_init=he_normal, name=name
+        )
     return nn.Conv(
         width,
         (size, size),
