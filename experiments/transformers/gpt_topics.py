@@ -4,7 +4,8 @@
 
 Radford et al. 2019's network with 4 layers, 4 heads, 128 features, 64 characters of context, no
 biases; AdamW with nanoGPT's settings but a batch of 16 and twice the rate.
-Expected: not yet run.
+Expected: a validation loss of 1.30 nats per character (at most 1.35) after 2000 steps, five minutes on 2
+cores.
 """
 
 import jax
@@ -61,6 +62,6 @@ def experiment(
                 context=model.context,
             )
         },
-        expect={"validation/loss": at_most(1.5)},
+        expect={"validation/loss": at_most(1.35)},
         seed=seed,
     )
