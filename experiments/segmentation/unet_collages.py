@@ -4,7 +4,8 @@ arXiv:1505.04597.
     dljax train experiments/segmentation/unet_collages.py
 
 A quarter of the paper's width and four levels.
-Expected: mean IoU of the two classes of at least 0.80 on collages of test digits; not yet run.
+Expected: mean IoU of the two classes of at least 0.85 on collages of test digits (measured 0.91), two
+to five minutes on 2 cores.
 """
 
 import jax
@@ -64,6 +65,6 @@ def experiment(
         evals={"test": EvalSet(test, 40, whole_digits)},
         eval_every=batches.steps(1),
         views={"segmentations": segmentations},
-        expect={"test/iou": at_least(0.80)},
+        expect={"test/iou": at_least(0.85)},
         seed=seed,
     )
