@@ -38,18 +38,18 @@ def steps_seen(folder: Path) -> int:
 
 def stop_at(process: subprocess.Popen, folder: Path, step: int, number: int) -> tuple[str, str]:
     """Send the signal as soon as the run has logged ``step``; what it printed."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while steps_seen(folder) < step:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
-    return process.communicate(timeout=60)
+    return process.communicate(timeout=120)
 
 
 def digests(path: Path, *folders: Path) -> list[str]:
     process = start(path, *folders)
-    out, error = process.communicate(timeout=200)
+    out, error = process.communicate(timeout=500)
     assert process.returncode == 0, error
     return [line.split()[1] for line in out.splitlines() if line.startswith("digest")]
 
