@@ -268,12 +268,15 @@ def sorted_pairs(image, label):
 
 
 def test_prepared_tfds(prepared, monkeypatch):
+    def not_called_again(*arguments):
+        raise AssertionError("decoded twice")
+
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
     for _ in range(2):  # decoded, then from the cache
         small._load.cache_clear()
         for split, pair in zip(mnist.load(), splits().values(), strict=True):
             assert sorted_pairs(**split.arrays) == sorted_pairs(*pair)
-        monkeypatch.setattr(small, "_decoded", None)  # not called again
+        monkeypatch.setattr(small, "_decoded", not_called_again)
 
 
 def test_tfds_records_from_disk(prepared):
