@@ -97,6 +97,11 @@ class Experiment:
     def total_steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
 
+    @property
+    def ranking(self) -> tuple[str, str] | None:
+        """(metric, ">=" or "<="): the first expectation says which checkpoint is best."""
+        return next(((metric, e.sign) for metric, e in self.expect.items()), None)
+
 
 def load(path: str | Path) -> Callable[..., Experiment]:
     """The experiment function of a file: call it with knobs to get an Experiment.

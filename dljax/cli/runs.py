@@ -93,16 +93,15 @@ def open_checkpoint(
     from dljax.runtime.checkpoints import Checkpoints
     from dljax.runtime.execute import make_executor
 
-    by = next(((metric, e.sign) for metric, e in experiment.expect.items()), None)
     if not (path / "checkpoints").is_dir():
         raise UserError(f"{path} holds no checkpoint yet")
-    with Checkpoints(path, 1, by, read_only=True) as saved:
+    with Checkpoints(path, 1, experiment.ranking, read_only=True) as saved:
         steps = saved.all()
         if not steps:
             raise UserError(f"{path} holds no checkpoint yet")
         if step is not None and step not in steps:
             raise UserError(f"{path} holds no step {step}; it has {', '.join(map(str, steps))}")
-        if best and (by is None or saved.best() is None):
+        if best and (experiment.ranking is None or saved.best() is None):
             raise UserError(f"{path} has no best checkpoint: none was measured when it was saved")
         chosen = step if step is not None else saved.best() if best else saved.latest()
         assert chosen is not None

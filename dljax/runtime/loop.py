@@ -74,9 +74,8 @@ def run(
     path = Path(workdir) if workdir else default_workdir(experiment)
     executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
     folder = RunDir(path, experiment, profile)
-    best = next(((metric, e.sign) for metric, e in experiment.expect.items()), None)
     begun = time.monotonic()
-    with Checkpoints(path, profile.keep, best) as saved, Stop() as stop:
+    with Checkpoints(path, profile.keep, experiment.ranking) as saved, Stop() as stop:
         start = saved.latest() or 0
         folder.open(start)
         metrics = newest(read_metrics(path))
