@@ -32,13 +32,13 @@ def dljax(tmp_path, monkeypatch, capsys):
     return run
 
 
-# Blocks what must not be needed, and runs command lines.
+# Blocks what must not be needed, the network too, and runs command lines.
 _DRIVER = """
-import importlib.machinery, json, sys
+import importlib.machinery, json, socket, sys
 
 class Blocked:  # found, so that whoever only asks is told yes; not to be had
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "torch", *sys.argv[2:]):
+        if name.split(".")[0] in ("tensorflow", "torch", "keras", *sys.argv[2:]):
             return importlib.machinery.ModuleSpec(name, self)
 
     def create_module(self, spec):
@@ -47,7 +47,11 @@ class Blocked:  # found, so that whoever only asks is told yes; not to be had
     def exec_module(self, module):
         raise AssertionError
 
+def refuse(*args, **kwargs):
+    raise OSError("no network in this test")
+
 sys.meta_path.insert(0, Blocked())
+socket.socket.connect = refuse
 from dljax.cli.main import main
 print(json.dumps([main(words) for words in json.loads(sys.argv[1])]))
 """
@@ -84,7 +88,7 @@ def test_help_list_and_a_mistyped_knob_need_no_jax(tmp_path):
     assert codes == [0] * len(lines) + [2] * len(wrong)
 
 
-def test_training_needs_neither_tensorflow_nor_torch(tmp_path):
+def test_training_needs_no_tensorflow_torch_or_network(tmp_path):
     line = ["train", LENET, "--fake", "--variant", "tiny", "--epochs", "0.2", "--workdir", "run"]
     codes, told = _drive([line], cwd=tmp_path)
     assert codes == [0], told

@@ -1,9 +1,11 @@
 """report.html: one page with the curves, the newest pictures and the verdict, in one file."""
 
+import ast
 import base64
 import html
 import io
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ border-bottom:1px solid #ddd}.met{color:#18794e}.not{color:#b42318}img{max-width
 figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}figcaption{color:#666}
 pre{background:#f6f6f6;padding:.8rem;overflow:auto}.pixel{image-rendering:pixelated;min-width:16rem}
 """
+
+
+def _leave_out_the_start(axis: Any, curves: list[list[tuple[int, float]]]) -> None:
+    """Where the first twentieth of a run is so high that the rest would look flat."""
+    last = max(curve[-1][0] for curve in curves)
+    highest = max(value for curve in curves for _, value in curve)
+    later = [value for curve in curves for step, value in curve if 20 * step >= last]
+    low, high = min(later), max(later)
+    if highest - low > 2 * (high - low) > 0:
+        axis.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
 def _curves(rows: list[dict[str, Any]]) -> str:
@@ -47,6 +59,7 @@ def _curves(rows: list[dict[str, Any]]) -> str:
                 steps, values, label=name, lw=1.2, marker="o" if len(steps) < 30 else None, ms=3
             )
         axis.set(title=kind, xlabel="step")
+        _leave_out_the_start(axis, [series[name] for name in names])
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     out = io.StringIO()
@@ -83,6 +96,19 @@ def _table(rows: dict[str, Any]) -> str:
     return f"<table>{''.join(cells)}</table>"
 
 
+def _command(argv: list[str]) -> str:
+    """As one would type it, whichever way the program was found."""
+    program = Path(argv[0])
+    said = "python -m dljax" if program.name == "__main__.py" else program.name
+    return f"{said} {shlex.join(argv[1:])}"
+
+
+def _headline(text: str) -> str:
+    """The first sentence of an experiment file's docstring."""
+    first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+    return f"<p>{html.escape(' '.join(first.split()))}</p>" if first else ""
+
+
 def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
     if result is None:
         return "<p>Not finished: run the same command again to go on.</p>"
@@ -94,7 +120,8 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
             f"<tr><th>{html.escape(key)}</th><td>{value:.5g}</td>"
             f"<td>expected {html.escape(record['expect'][key])}</td>{mark}</tr>"
         )
-    return f"<table>{''.join(rows)}</table><p>{result['steps']} steps.</p>"
+    took = f"{result['steps']:,} steps; {result['seconds']:,.0f} s since it was last started."
+    return f"<table>{''.join(rows)}</table><p>{took}</p>"
 
 
 def write_report(path: Path) -> Path:
@@ -104,27 +131,17 @@ def write_report(path: Path) -> Path:
     result = json.loads(finished.read_text()) if finished.is_file() else None
     rows = read_metrics(path)
     name = html.escape(record["experiment"])
-    facts = {
-        k: record[k]
-        for k in (
-            "command",
-            "commit",
-            "started",
-            "host",
-            "platform",
-            "cores",
-            "devices",
-            "processes",
-        )
-    }
+    text = (path / "experiment.py").read_text()
+    where = ("commit", "started", "host", "platform", "cores", "devices", "processes")
+    facts = {"command": _command(record["command"]), **{k: record[k] for k in where}}
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
-<style>{_STYLE}</style><h1>{name}</h1>
+<style>{_STYLE}</style><h1>{name}</h1>{_headline(text)}
 {_verdict(record, result)}
 <h2>Curves</h2>{_curves(rows)}
 <h2>Pictures</h2>{_pictures(path / "pictures") or "<p>None.</p>"}
 <h2>Knobs</h2>{_table(record["knobs"])}
 <h2>Where it ran</h2>{_table(facts)}{_table(record["versions"])}{_table(record["profile"])}
-<h2>The experiment file</h2><pre>{html.escape((path / "experiment.py").read_text())}</pre></html>
+<h2>The experiment file</h2><pre>{html.escape(text)}</pre></html>
 """
     target = path / "report.html"
     temporary = target.with_suffix(".tmp")
