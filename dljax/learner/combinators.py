@@ -10,7 +10,7 @@ from jax import lax
 from dljax import axes
 from dljax.errors import UserError
 from dljax.learner.core import Gradient, Learner, State
-from dljax.types import Batch, Key, PyTree
+from dljax.types import Batch, Key, PyTree, Scalar
 
 
 def _rewrapped(learner: Learner, wrap: Callable[[str, Gradient], Gradient], what: str) -> Learner:
@@ -105,6 +105,65 @@ def many_seeds(learner: Learner, n: int) -> Learner:
 
     def rewrap(wrap) -> Learner:
         return many_seeds(_rewrapped(learner, wrap, "this combinator"), n)
+
+    return Learner(init, update, evaluate, rewrap)
+
+
+def keep_best(
+    learner: Learner, held_out: Callable[[Batch], Batch], metric: str = "loss"
+) -> Learner:
+    """Early stopping's choice (Prechelt 1998) without the stopping: what is evaluated are the
+    parameters and statistics of the step at which ``metric`` on held-out examples was lowest.
+
+    In the step and not in the loop, so that each of ``many_seeds`` keeps its own. The kept ones are
+    in ``extra["best"]``, beside their ``score`` and ``step``; the update reports the newest score as
+    ``held_out/<metric>``.
+
+    Args:
+        held_out: the training batch -> the batch to judge by, e.g. the same graph with the mask of
+            the validation nodes. Its ``mask``, where it has one, says what counts.
+        metric: of ``learner.evaluate``.
+    """
+
+    def judged(state: State, batch: Batch) -> Scalar:
+        batch = held_out(batch)
+        values = learner.evaluate(state, batch)[metric]
+        mask = jnp.asarray(batch["mask"] if "mask" in batch else jnp.ones_like(values))
+        total, count = axes.mean((jnp.sum(values * mask), jnp.sum(mask)))
+        return total / count
+
+    def within(state: State) -> State:
+        return state._replace(extra={k: v for k, v in state.extra.items() if k != "best"})
+
+    def with_best(state: State, best: PyTree) -> State:
+        return state._replace(extra={**state.extra, "best": best})
+
+    def candidate(state: State, score: Scalar) -> PyTree:
+        params = state.params if state.ema is None else state.ema
+        return {"score": score, "step": state.step, "params": params, "extra": state.extra}
+
+    def init(key: Key, batch: Batch) -> State:
+        state = learner.init(key, batch)
+        return with_best(state, jax.tree.map(jnp.copy, candidate(state, jnp.float32(jnp.inf))))
+
+    def update(state: State, batch: Batch):
+        best = state.extra["best"]
+        state, metrics = learner.update(within(state), batch)
+        score = judged(state, batch).astype(jnp.float32)
+        better = score < best["score"]
+        best = jax.tree.map(
+            lambda new, old: jnp.where(better, new, old), candidate(state, score), best
+        )
+        return with_best(state, best), {**metrics, f"held_out/{metric}": score}
+
+    def evaluate(state: State, batch: Batch):
+        best = state.extra["best"]
+        ema = None if state.ema is None else best["params"]
+        chosen = state._replace(params=best["params"], extra=best["extra"], ema=ema)
+        return learner.evaluate(chosen, batch)
+
+    def rewrap(wrap) -> Learner:
+        return keep_best(_rewrapped(learner, wrap, "this combinator"), held_out, metric)
 
     return Learner(init, update, evaluate, rewrap)
 
