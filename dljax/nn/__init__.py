@@ -1,6 +1,7 @@
 """Layers that three or more architectures use unchanged."""
 
 from dljax.nn.conv import Conv as Conv
+from dljax.nn.dense import dense as dense
 from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.pool import max_pool as max_pool

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout
+from dljax.nn import Conv, Dropout, dense
 
 # As in the paper's code: uniform with variance 1 / fan_avg, and zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
@@ -37,14 +37,14 @@ class Residual(nn.Module):
         self, x: Float[Array, "b h w c"], time: Float[Array, "b d"], *, train: bool
     ) -> Float[Array, "b h w features"]:
         h = jax.nn.silu(nn.GroupNorm(self.groups, name="norm1")(x))
-        h = nn.Conv(self.features, (3, 3), kernel_init=_INIT, name="conv1")(h)
+        h = Conv(self.features, (3, 3), kernel_init=_INIT, name="conv1")(h)
         shift = nn.Dense(self.features, kernel_init=_INIT, name="time")(jax.nn.silu(time))
         h = h + shift[:, None, None, :]
         h = jax.nn.silu(nn.GroupNorm(self.groups, name="norm2")(h))
         h = Dropout(self.dropout, name="dropout")(h, train=train)
-        h = nn.Conv(self.features, (3, 3), kernel_init=_ZERO, name="conv2")(h)
+        h = Conv(self.features, (3, 3), kernel_init=_ZERO, name="conv2")(h)
         if x.shape[-1] != self.features:
-            x = nn.Conv(self.features, (1, 1), kernel_init=_INIT, name="shortcut")(x)
+            x = Conv(self.features, (1, 1), kernel_init=_INIT, name="shortcut")(x)
         return x + h
 
 
@@ -58,12 +58,12 @@ class Attention(nn.Module):
         b, h, w, c = x.shape
         normed = jnp.reshape(nn.GroupNorm(self.groups, name="norm")(x), (b, h * w, c))
         query, key, value = (
-            nn.Dense(c, kernel_init=_INIT, name=name)(normed) for name in ("query", "key", "value")
+            dense(c, kernel_init=_INIT, name=name)(normed) for name in ("query", "key", "value")
         )
         scores = jnp.einsum("bqc,bkc->bqk", query, key) / math.sqrt(c)
         weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(x.dtype)
         mixed = jnp.einsum("bqk,bkc->bqc", weights, value)
-        out = nn.Dense(c, kernel_init=_ZERO, name="output")(mixed)
+        out = dense(c, kernel_init=_ZERO, name="output")(mixed)
         return x + jnp.reshape(out, x.shape)
 
 
@@ -98,7 +98,7 @@ class DDPM(nn.Module):
             x = Residual(features, self.groups, self.dropout, name=name)(x, t, train=train)
             return Attention(self.groups, name=f"{name}_attention")(x) if attend else x
 
-        x = nn.Conv(first, (3, 3), kernel_init=_INIT, name="input")(image)
+        x = Conv(first, (3, 3), kernel_init=_INIT, name="input")(image)
         skips = [x]
         for level, width in enumerate(self.widths):
             for layer in range(self.layers):
@@ -118,9 +118,9 @@ class DDPM(nn.Module):
                 x = block(x, width, f"up{level}_{layer}", level in self.attention)
             if level:
                 x = x.repeat(2, axis=1).repeat(2, axis=2)
-                x = nn.Conv(width, (3, 3), kernel_init=_INIT, name=f"up{level}")(x)
+                x = Conv(width, (3, 3), kernel_init=_INIT, name=f"up{level}")(x)
         x = jax.nn.silu(nn.GroupNorm(self.groups, name="norm")(x))
-        return nn.Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
+        return Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 
 
 MODEL = DDPM

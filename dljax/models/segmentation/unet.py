@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import ConvTranspose, Dropout, max_pool
+from dljax.nn import Conv, ConvTranspose, Dropout, max_pool
 
 # Section 3: a Gaussian of standard deviation sqrt(2 / N), N the inputs of a neuron.
 _HE = nn.initializers.he_normal()
@@ -22,7 +22,7 @@ class DoubleConv(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w d"]:
         for name in ("conv1", "conv2"):
-            x = jax.nn.relu(nn.Conv(self.features, (3, 3), kernel_init=_HE, name=name)(x))
+            x = jax.nn.relu(Conv(self.features, (3, 3), kernel_init=_HE, name=name)(x))
         return x
 
 
@@ -53,7 +53,7 @@ class UNet(nn.Module):
             x = ConvTranspose(width, (2, 2), 2, kernel_init=_HE, name=f"upsample{level}")(x)
             x = jnp.concatenate([skips[level], x], axis=-1)
             x = DoubleConv(width, name=f"up{level}")(x)
-        return nn.Conv(self.classes, (1, 1), name="output")(x)
+        return Conv(self.classes, (1, 1), name="output")(x)
 
 
 MODEL = UNet

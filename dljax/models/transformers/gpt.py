@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout
+from dljax.nn import Dropout, dense
 
 _INIT = nn.initializers.normal(0.02)
 
@@ -35,7 +35,7 @@ class CausalSelfAttention(nn.Module):
         self, x: Float[Array, "b t d"], start: Int[Array, ""] | int, *, train: bool, decode: bool
     ) -> Float[Array, "b t d"]:
         b, t, d = x.shape
-        qkv = nn.Dense(3 * d, use_bias=self.bias, kernel_init=_INIT, name="c_attn")(x)
+        qkv = dense(3 * d, use_bias=self.bias, kernel_init=_INIT, name="c_attn")(x)
         query, key, value = (
             part.reshape(b, t, self.heads, d // self.heads) for part in jnp.split(qkv, 3, axis=-1)
         )
@@ -48,7 +48,7 @@ class CausalSelfAttention(nn.Module):
         attention = jax.nn.softmax(scores, axis=-1).astype(x.dtype)
         attention = Dropout(self.dropout, name="attn_dropout")(attention, train=train)
         out = jnp.einsum("bkqs,bskd->bqkd", attention, value).reshape(b, t, d)
-        out = nn.Dense(
+        out = dense(
             d,
             use_bias=self.bias,
             kernel_init=nn.initializers.normal(0.02 * (2 * self.layers) ** -0.5),
@@ -73,11 +73,11 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b t d"], *, train: bool) -> Float[Array, "b t d"]:
         d = x.shape[-1]
-        x = nn.Dense(4 * d, use_bias=self.bias, kernel_init=_INIT, name="c_fc")(x)
+        x = dense(4 * d, use_bias=self.bias, kernel_init=_INIT, name="c_fc")(x)
         x = jax.nn.gelu(x, approximate=True)
         # What is added to the residual stream starts smaller, so that its sum over layers does not grow.
         scaled = nn.initializers.normal(0.02 * (2 * self.layers) ** -0.5)
-        x = nn.Dense(d, use_bias=self.bias, kernel_init=scaled, name="c_proj")(x)
+        x = dense(d, use_bias=self.bias, kernel_init=scaled, name="c_proj")(x)
         return Dropout(self.dropout, name="dropout")(x, train=train)
 
 
