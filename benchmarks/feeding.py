@@ -82,7 +82,7 @@ def measure(name: str, rounds: int, steps: int) -> tuple[list[float], list[float
     learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
     executor = make_executor(Profile(), learner, data)
     state = executor.init(jax.random.key(0))
-    constant = executor.place(0, 1)
+    constant = jax.device_put(executor.place(0, 1))
     fed, still = [], []
     for _ in range(rounds):
         speed, state = steps_per_second(executor, state, executor.place, steps)

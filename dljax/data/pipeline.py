@@ -91,6 +91,12 @@ class Pipeline:
         if len(self.source) < 1:
             raise UserError("the dataset is empty: nothing to train on")
 
+    @property
+    def constant(self) -> bool:
+        """Is every step's batch the same one: all examples in order, as they are?"""
+        same = len(self.source) == self.size and not self.shuffle
+        return same and self.transform is unchanged
+
     def steps(self, epochs: float) -> int:
         """The number of batches in ``epochs``, at least 1."""
         return max(1, round(epochs * len(self.source) / self.size))

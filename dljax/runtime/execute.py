@@ -31,7 +31,7 @@ class Executor(NamedTuple):
         init: key -> placed state.
         abstract: the whole state's shapes, dtypes and shardings (what a checkpoint restores onto).
         enter, whole: from a restored state to the executor's form, and back.
-        place: (first step, how many) -> the batch or stacked batches on the devices.
+        place: (first step, how many) -> the batch or stacked batches, ready for ``step``.
         step: (state, placed, how many) -> (state, packed metrics [k, m, ...]).
         names: the m metric names.
         evaluate: (whole state, placed eval batch) -> ({name: sum over examples}, number of examples).
@@ -181,9 +181,13 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
         batches = [data.batch(first + i, mine_or_all) for i in range(k)]
         return jax.tree.map(lambda *x: np.stack(x), *batches)
 
+    # Where host and device are one, the compiled step takes host arrays in 1/20 of the time that
+    # placing them ahead takes: 1 ms of a LeNet's 11 ms step, on two cores.
+    host_is_device = n == 1 and mesh.devices.flat[0].platform == "cpu"
+
     def put(tree: PyTree, sharding: NamedSharding, axis: int, total: int | None) -> PyTree:
         if jax.process_count() == 1:
-            return jax.device_put(tree, sharding)
+            return tree if host_is_device else jax.device_put(tree, sharding)
 
         def from_rows(x):
             shape = list(x.shape)
@@ -281,14 +285,19 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
         )
 
     once, many = compiled(one, single), compiled(scanned, stacked)
+    always = jax.device_put(example(), single) if data.constant else None
+
+    def batches(first: int, k: int) -> PyTree:
+        if k == 1 and always is not None:
+            return always
+        return put(local(first, k), single if k == 1 else stacked, 0 if k == 1 else 1, rows)
+
     return Executor(
         init=lambda key: init(key, example()),
         abstract=abstract,
         enter=lambda state: state,
         whole=lambda state: state,
-        place=lambda first, k: put(
-            local(first, k), single if k == 1 else stacked, 0 if k == 1 else 1, rows
-        ),
+        place=batches,
         step=lambda state, batch, k: (once if k == 1 else many)(state, batch),
         names=names,
         evaluate=make_eval(),

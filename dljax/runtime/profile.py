@@ -64,7 +64,7 @@ class Profile:
     precision: str = "float32"
     microbatch: int = 0
     steps_per_call: int = 1
-    checkpoint_every: int = 500
+    checkpoint_every: int = 1000
     keep: int = 2
     host_devices: int = 0
     xla_flags: tuple[str, ...] = ()

