@@ -17,7 +17,7 @@ import dljax
 from dljax.cli.main import main
 from dljax.cli.runs import open_checkpoint
 from dljax.errors import UserError
-from dljax.runtime.launch import slurm_script
+from dljax.runtime.launch import gpus_of, slurm_script
 from dljax.runtime.profile import Launcher, Mesh, Profile, load_profile
 from dljax.runtime.rundir import default_workdir, read_metrics
 
@@ -115,6 +115,20 @@ def test_one_is_killed_and_all_end_and_a_relaunch_goes_on(folder):
     assert int(result.state.step) == int(STEPS)
     logged = [row["step"] for row in read_metrics(run)]
     assert logged == sorted(logged)
+
+
+def test_gpus_are_shared_out(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpus_of(0, 2, tmp_path) == {}
+    for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia10", "nvidiactl"):
+        (tmp_path / name).touch()
+    assert gpus_of(1, 2, tmp_path) == {"CUDA_VISIBLE_DEVICES": "2,10"}
+    assert gpus_of(0, 3, tmp_path) == {"CUDA_VISIBLE_DEVICES": "0"}
+    assert gpus_of(0, 1, tmp_path) == gpus_of(0, 8, tmp_path) == {}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    assert gpus_of(1, 2, tmp_path) == {"CUDA_VISIBLE_DEVICES": "GPU-b"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_of(0, 2, tmp_path) == {}
 
 
 def test_wrong_input_is_told_once(folder):

@@ -63,6 +63,19 @@ def follow_the_launcher() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
+def gpus_of(index: int, processes: int, folder: Path = Path("/dev")) -> dict[str, str]:
+    """The environment that gives process ``index`` its equal share of this machine's NVIDIA GPUs, or of
+    those that CUDA_VISIBLE_DEVICES names; empty where there are fewer GPUs than processes.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = sorted(int(p.name.removeprefix("nvidia")) for p in folder.glob("nvidia[0-9]*"))
+    gpus = [str(i) for i in found] if named is None else [g for g in named.split(",") if g]
+    share = len(gpus) // processes
+    if processes == 1 or not share:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[index * share : (index + 1) * share])}
+
+
 class _Child:
     """A process of the launch; its output is passed on, each line with its number before it."""
 
@@ -109,7 +122,8 @@ def _end(children: list[_Child], grace: float) -> None:
 
 
 def launch(command: list[str], processes: int, grace: float = GRACE) -> int:
-    """Run ``command`` as ``processes`` processes that find each other through jax.distributed.
+    """Run ``command`` as ``processes`` processes that find each other through jax.distributed, each
+    with its share of the GPUs.
 
     SIGTERM and Ctrl-C are passed on as SIGTERM: the processes agree on a step, save and end. When
     one ends badly the others are ended too, since they would wait for it.
@@ -137,7 +151,7 @@ def launch(command: list[str], processes: int, grace: float = GRACE) -> int:
         for index in range(processes):
             who = {COUNT: str(processes), INDEX: str(index)}
             who |= {COORDINATOR: address} if processes > 1 else {}
-            children.append(_Child(index, command, who))
+            children.append(_Child(index, command, who | gpus_of(index, processes)))
         while True:
             codes = [child.process.poll() for child in children]
             failed = [c for c, code in zip(children, codes, strict=True) if code]
