@@ -1,4 +1,5 @@
-"""The tiny twin of every kind of experiment, as text: its parameter tree and five losses.
+"""The tiny twin of every kind of experiment, as text: its parameter tree, which of it decays, and five
+losses.
 
 A refactor that changes an initialiser, a name, an order of keys or a draw shows here as a readable
 difference. ``UPDATE_GOLDEN=1 pytest tests/test_golden.py`` writes the files anew.
@@ -8,14 +9,49 @@ import os
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from smoke import KINDS, smoke
 
+from dljax.knobs import read_knobs
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Mesh, Profile
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def decayed(path: Path) -> list:
+    """Per parameter: does it move where the gradient is zero?"""
+    fast = (
+        {"lr": 1.0} if "lr" in read_knobs(path).knobs else {}
+    )  # or a decay may be lost in rounding
+    phase = smoke(path, 5, **fast).phases[0]
+    learner, batch = phase.learner, phase.data.batch(0)
+    if learner.rewrap is None:
+        return []
+
+    def zeroed(name, gradient):
+        def wrapped(params, extra, batch, key):
+            out, _ = gradient(params, extra, batch, key)
+            return out, jax.tree.map(jnp.zeros_like, params[name])
+
+        return wrapped
+
+    learner = learner.rewrap(zeroed)
+    state = jax.jit(learner.init)(jax.random.key(0), batch)
+    ones, update = jax.tree.map(jnp.ones_like, state.params), jax.jit(learner.update)
+
+    def moved(count: int):
+        """At a count of the schedules: some begin at zero, some end there."""
+        opt = jax.tree.map(
+            lambda x: jnp.full_like(x, count) if jnp.issubdtype(x.dtype, jnp.integer) else x,
+            state.opt,
+        )
+        after, _ = update(state._replace(params=ones, opt=opt), batch)
+        return np.array([bool((x != 1).any()) for x in jax.tree.leaves(after.params)])
+
+    return list(moved(1) | moved(100) | moved(10_000))
 
 
 def described(path: Path) -> tuple[list[str], list[list[float]]]:
@@ -23,9 +59,11 @@ def described(path: Path) -> tuple[list[str], list[list[float]]]:
     phase = smoke(path, 5).phases[0]
     executor = make_executor(Profile(mesh=Mesh(data=1)), phase.learner, phase.data)
     state, rows = executor.init(jax.random.key(0)), []
+    moving = iter(decayed(path))
     tree = [
         f"{jax.tree_util.keystr(where, simple=True, separator='/')} {leaf.dtype} "
         f"{'x'.join(map(str, leaf.shape)) or 'scalar'}"
+        f"{' decays' if where[0].key == 'params' and next(moving, False) else ''}"
         for where, leaf in jax.tree_util.tree_leaves_with_path(
             {"params": state.params, "extra": state.extra}
         )
