@@ -68,12 +68,22 @@ def test_module_is_flax_layer(channels, size, padding, key):
     )
 
 
-def test_convolution_keeps_low_precision(key):
-    x = jax.random.normal(key, (2, 12, 12, 32), jnp.bfloat16)
-    layer = Conv(32, (3, 3))
-    variables = jax.tree.map(lambda p: p.astype(jnp.bfloat16), layer.init(key, x))
-    grads = jax.grad(lambda v: jnp.sum(layer.apply(v, x)))(variables)
-    assert {g.dtype for g in jax.tree.leaves(grads)} == {jnp.dtype(jnp.bfloat16)}
+def test_convolution_sums_low_precision_in_float32(key):
+    """The gradients of bfloat16 are those of float32, rounded: 8 bits, and a few for the inputs'."""
+    x = jax.random.normal(key, (8, 32, 32, 4))
+    kernel = jax.random.normal(key, (3, 3, 4, 4))
+
+    def pulled_in(dtype):
+        def f(x, kernel):
+            return _with_blocked_gradient(x, kernel, ((1, 1), (1, 1)))
+
+        out, pull = jax.vjp(f, x.astype(dtype), kernel.astype(dtype))
+        return pull(jnp.ones_like(out))
+
+    for low, full in zip(pulled_in(jnp.bfloat16), pulled_in(jnp.float32), strict=True):
+        assert low.dtype == jnp.bfloat16
+        scale = float(jnp.abs(full).max())
+        np.testing.assert_allclose(low.astype(jnp.float32), full, atol=2**-7 * scale)
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (2, 3, 5), (2, 3, 2, 5)])

@@ -109,14 +109,16 @@ def _backward(padding: Padding, saved: tuple[Array, Array], g: Array) -> tuple[A
         size = (images, rows + p - 1, w + q - 1, d)
         around = lax.dynamic_slice(g, (image, part * rows, 0, 0), size)
         patches = _patches(around, p, q).reshape(-1, p * q * d)
-        return total + x.reshape(-1, c).T @ patches, patches @ flipped
+        to_total = jnp.matmul(x.reshape(-1, c).T, patches, preferred_element_type=wide)
+        return total + to_total, patches @ flipped
 
     n = b // images * per_image
-    zeros = jnp.zeros((c, p * q * d), kernel.dtype)
+    wide = jnp.promote_types(kernel.dtype, jnp.float32)  # the sum is long
+    zeros = jnp.zeros((c, p * q * d), wide)
     blocks = (jnp.arange(n), x.reshape(n, images * rows, w, c))
     total, to_x = lax.scan(one, zeros, blocks)
     to_kernel = total.reshape(c, p, q, d)[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-    return to_x.reshape(x.shape), to_kernel
+    return to_x.reshape(x.shape), to_kernel.astype(kernel.dtype)
 
 
 _with_blocked_gradient.defvjp(_forward, _backward)
