@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout
+from dljax.nn import Dropout, dense
 
 
 def _uniform(scale: float) -> nn.initializers.Initializer:
@@ -92,7 +92,7 @@ class LSTM(nn.Module):
         for i in range(self.layers):
             x = LSTMLayer(self.hidden, self.init_scale, name=f"lstm{i}")(x, decode=decode)
             x = Dropout(self.dropout, name=f"dropout{i}")(x, train=train)
-        head = nn.Dense(self.vocabulary, kernel_init=uniform, bias_init=uniform, name="head")
+        head = dense(self.vocabulary, kernel_init=uniform, bias_init=uniform, name="head")
         return head(x)
 
 
