@@ -1,5 +1,6 @@
 """The loop: the only one there is. It knows no loss, no model and no kind of training."""
 
+import gc
 import signal
 import time
 from pathlib import Path
@@ -158,7 +159,7 @@ def _train(
     """One stretch of steps. Order at an edge: read, evaluate and draw, save."""
     phase, executor, offset, start, end = stretch
     edges = (experiment.eval_every, profile.checkpoint_every)
-    log_every = max(1, experiment.total_steps // 1000)
+    log_every = max(1, experiment.total_steps // 500)
     metrics = dict(metrics)
 
     def due(every: int, done: int) -> bool:
@@ -186,6 +187,7 @@ def _train(
                 read(*pending)  # of the step before, while this one runs
             elif first == start:
                 jax.block_until_ready(packed)
+                gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
                 progress.steady()
             pending, done = (first, k, packed), first + k
             stopping = stop.requested(done)
@@ -215,4 +217,5 @@ def _train(
                 )
     finally:
         feeder.close()
+        gc.unfreeze()
     return state, metrics
