@@ -3,8 +3,8 @@
     python3.12 -m venv reference && reference/bin/pip install torch==2.13.0 numpy
     python benchmarks/versus_torch.py --torch-python reference/bin/python
 
-A build of torch for processors will do; ``torch.compile`` needs g++. ``--data FOLDER`` (of the Planetoid files) takes the real Cora for the
-GCN, else a made-up graph of its size.
+A build of torch for processors will do; ``torch.compile`` needs g++. ``--data FOLDER`` (of the
+Planetoid files) takes the real Cora for the GCN, else a made-up graph of its size.
 
 Every training has three processes: dljax, torch and torch.compile (``peers_torch.py`` has the same
 networks; parameter counts must agree, or it stops). They take turns for ``--rounds`` rounds of a few

@@ -23,9 +23,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def decayed(path: Path) -> list:
     """Per parameter: does it move where the gradient is zero?"""
-    fast = (
-        {"lr": 1.0} if "lr" in read_knobs(path).knobs else {}
-    )  # or a decay may be lost in rounding
+    # At a small rate, a decay may be lost in rounding.
+    fast = {"lr": 1.0} if "lr" in read_knobs(path).knobs else {}
     phase = smoke(path, 5, **fast).phases[0]
     learner, batch = phase.learner, phase.data.batch(0)
     if learner.rewrap is None:

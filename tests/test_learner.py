@@ -280,9 +280,8 @@ def test_many_seeds_are_that_many_models():
 @pytest.mark.parametrize("norm", [False, True], ids=["plain", "batchnorm"])
 def test_the_best_on_held_out_examples_are_kept(norm):
     """Each of several seeds keeps its own, and trains as it would without."""
-    plain = supervised(
-        optax.sgd(3.0), norm=norm, rate=0.4
-    )  # so fast that the loss goes up and down
+    # So fast that the loss goes up and down.
+    plain = supervised(optax.sgd(3.0), norm=norm, rate=0.4)
     counts = jnp.arange(BATCH) < 5
     judge = {**data().batch(7), "mask": counts}
     learner = many_seeds(keep_best(plain, lambda batch: judge), 2)

@@ -68,6 +68,14 @@ def test_module_is_flax_layer(channels, size, padding, key):
     )
 
 
+def test_convolution_keeps_low_precision(key):
+    x = jax.random.normal(key, (2, 12, 12, 32), jnp.bfloat16)
+    layer = Conv(32, (3, 3))
+    variables = jax.tree.map(lambda p: p.astype(jnp.bfloat16), layer.init(key, x))
+    grads = jax.grad(lambda v: jnp.sum(layer.apply(v, x)))(variables)
+    assert {g.dtype for g in jax.tree.leaves(grads)} == {jnp.dtype(jnp.bfloat16)}
+
+
 def test_convolution_sums_low_precision_in_float32(key):
     """The gradients of bfloat16 are those of float32, rounded: 8 bits, and a few for the inputs'."""
     x = jax.random.normal(key, (8, 32, 32, 4))

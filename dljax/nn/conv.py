@@ -45,7 +45,7 @@ def _blocks(b: int, h: int, w: int) -> tuple[int, int]:
 
 
 def _blocks_pay(x: Sequence[int], kernel: Sequence[int]) -> bool:
-    """Where blocks were measured faster: kernels from 3x3, maps from 11x11, channels from 16. Not over
+    """Where blocks were measured faster: kernels above 1x1, maps from 11x11, channels from 16. Not over
     several devices, which would have to gather what they hold apart.
     """
     b, h, w, _ = x

@@ -1,5 +1,5 @@
-"""U-Net on collages of handwritten digits: whole digits apart from scraps of others. Ronneberger et al. 2015,
-arXiv:1505.04597.
+"""U-Net on collages of handwritten digits: whole digits apart from scraps of others. Ronneberger et
+al. 2015, arXiv:1505.04597.
 
     dljax train experiments/segmentation/unet_collages.py
 
