@@ -1,17 +1,17 @@
 """Whether feeding holds the step up: steps per second with the pipeline, and on a constant batch.
 
     python benchmarks/feeding.py
-    python benchmarks/feeding.py --only resnet --steps 8 --rounds 3 --out feeding.json
+    python benchmarks/feeding.py --only resnet --turns 3 --out feeding.json
 
 Both go through the executor and the feeder's thread as the loop does; one gathers, transforms and
 places a new batch for every step, the other hands out one batch that already lies on the device.
-They take turns. LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's,
+They take turns of half a second or so, the first of each left out. LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's,
 padded, cropped, mirrored and standardised; batch 128. Target: 97 %.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +29,7 @@ from dljax.runtime.feeder import Feeder, calls
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
 
-_WARM = 3  # steps
+_WARM = 3  # steps of a turn, by which what was kept ready during the other's turn is used up
 
 
 def lenet_mnist() -> tuple[Any, Pipeline, optax.GradientTransformation]:
@@ -46,51 +46,47 @@ def resnet_cifar() -> tuple[Any, Pipeline, optax.GradientTransformation]:
 
 
 class Case(NamedTuple):
-    """What is trained (model, pipeline, optimizer), and for how many steps in each turn."""
+    """What is trained (model, pipeline, optimizer), for how many steps a turn, in how many turns."""
 
     make: Callable[[], tuple[Any, Pipeline, optax.GradientTransformation]]
     steps: int
+    turns: int
 
 
-CASES = {"lenet": Case(lenet_mnist, 1000), "resnet": Case(resnet_cifar, 10)}
+CASES = {"lenet": Case(lenet_mnist, 40, 150), "resnet": Case(resnet_cifar, 2, 12)}
 
 
-def steps_per_second(
-    executor: Executor, state: Any, place: Callable[[int, int], Any], steps: int
-) -> tuple[float, Any]:
-    """Of ``steps`` steps fed by ``place``, the first few left out; and the state after them."""
-    feeder = Feeder(calls(0, steps + _WARM, 1, ()), place)
+def turns(
+    executor: Executor, place: Callable[[int, int], Any], steps: int, count: int
+) -> Iterator[float]:
+    """A training fed by ``place``, ``steps`` steps for each ``next``: the seconds they took."""
+    state = executor.init(jax.random.key(0))
+    feeder = Feeder(calls(0, (steps + _WARM) * count, 1, ()), place)
     pending, begun = None, 0.0
-    for first, k, batch in feeder:
-        if first == _WARM:
+    for taken, (_, k, batch) in enumerate(feeder):
+        if taken % (steps + _WARM) == _WARM:
             jax.block_until_ready(state)
             begun = time.monotonic()
         state, packed = executor.step(state, batch, k)
         if pending is not None:
             np.asarray(pending)  # of the step before, as in the loop
         pending = packed
-    jax.block_until_ready(state)
-    seconds = time.monotonic() - begun
-    feeder.close()
-    return steps / seconds, state
+        if (taken + 1) % (steps + _WARM) == 0:
+            jax.block_until_ready(state)
+            yield time.monotonic() - begun
 
 
-def measure(name: str, rounds: int, steps: int) -> tuple[list[float], list[float]]:
-    """Steps per second with the pipeline and on a constant batch, one of each a round."""
-    model, data, tx = CASES[name].make()
+def measure(case: Case, count: int) -> tuple[list[float], list[float]]:
+    """Seconds of each turn with the pipeline, and on a constant batch."""
+    model, data, tx = case.make()
     task = classification(model)
     learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
     executor = make_executor(Profile(), learner, data)
-    state = executor.init(jax.random.key(0))
     constant = jax.device_put(executor.place(0, 1))
-    fed, still = [], []
-    for _ in range(rounds):
-        speed, state = steps_per_second(executor, state, executor.place, steps)
-        fed.append(speed)
-        speed, state = steps_per_second(executor, state, lambda first, k: constant, steps)
-        still.append(speed)
-        print(f"{name}: fed {fed[-1]:.3g}, constant {still[-1]:.3g} steps/s", flush=True)
-    return fed, still
+    fed = turns(executor, executor.place, case.steps, count + 1)
+    still = turns(executor, lambda first, k: constant, case.steps, count + 1)
+    pairs = list(zip(fed, still, strict=True))[1:]
+    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def main() -> None:
@@ -98,20 +94,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=0, help="of each run; 0: half a minute's")
+    parser.add_argument("--turns", type=int, default=0, help="of each; 0: 150 and 12")
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
     show.warn_if_busy()
     prepare(Profile())
     rows, figures = [], {}
     for name in [options.only] if options.only else CASES:
-        steps = options.steps or CASES[name].steps
-        fed, still = measure(name, options.rounds, steps)
-        total = 100 * show.Times.of(fed).median / show.Times.of(still).median
-        rows.append([name, show.Times.of(fed), show.Times.of(still), f"{total:.1f} %"])
-        figures[name] = {"steps": steps, "fed": fed, "constant": still, "percent": total}
-    print(show.table(["batch 128", "pipeline, steps/s", "constant, steps/s", "share"], rows))
+        case = CASES[name]
+        fed, still = measure(case, options.turns or case.turns)
+        speeds = [show.Times.of([case.steps / t for t in times]) for times in (fed, still)]
+        rows.append([name, *speeds, show.share(still, fed)])
+        figures[name] = {"steps a turn": case.steps, "fed": fed, "constant": still}
+    print(
+        show.table(
+            ["batch 128", "pipeline, steps/s", "constant, steps/s", "share, % (by turn)"], rows
+        )
+    )
     show.write(options.out, {"machine": show.machine("jax", "flax", "optax"), **figures})
 
 

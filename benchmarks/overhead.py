@@ -1,26 +1,27 @@
 """What the loop costs: its steps per second against a bare loop written by hand.
 
     python benchmarks/overhead.py
-    python benchmarks/overhead.py --only gpt --rounds 3 --steps 500 --out overhead.json
+    python benchmarks/overhead.py --only gpt --steps 500 --out overhead.json
 
 The loop is ``dljax.run`` on an experiment with everything that is on by default: feeding, the check
 of every loss, metrics.jsonl, TensorBoard, checkpoints. The bare loop is what one writes in a
 notebook: a jitted step of the same flax model, loss and optax optimizer, its state donated, batches
-taken by NumPy indexing, in the same order. Both train on made-up data of the real shapes, and take
-turns; the first fifth of each run's steps is left out. Target: 97 %.
+taken by NumPy indexing, in the same order. Both train on made-up data of the real shapes.
 
-The loop's speed is read off the times at which it asks for its batches: it keeps two ready, so
-apart from those it can ask no faster than it steps.
+They take turns of 50 steps: before a step of its own the loop is held, the device drained, and the
+bare loop has a turn, so that both see the same machine, be it as slow as it likes. Turns change
+half-way between the multiples of 50, so that the loop's checkpoints lie inside its own turns. The
+first turn of each, which compiles, is left out. Target: 97 %.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -37,10 +38,11 @@ from dljax.models.convnets import lenet
 from dljax.models.transformers import gpt
 from dljax.objectives.classification import classification
 from dljax.objectives.language import language
+from dljax.runtime import loop
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
 
-_WARM = 0.2  # of the steps
+_TURN = 50  # steps
 
 
 class Case(NamedTuple):
@@ -147,8 +149,8 @@ def shakespeare_like(size: int = 12, t: int = 64) -> Case:
 CASES = {"lenet": mnist_like, "gpt": shakespeare_like}
 
 
-def bare(case: Case, steps: int) -> float:
-    """Steps per second of the bare loop."""
+def bare(case: Case, steps: int) -> Iterator[float]:
+    """The bare loop, ``_TURN`` steps for each ``next``: the seconds they took."""
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def train_step(params, opt, batch):
@@ -158,34 +160,46 @@ def bare(case: Case, steps: int) -> float:
 
     params = jax.jit(case.params)(jax.random.key(0))
     opt = case.tx.init(params)
-    warm, begun = int(_WARM * steps), 0.0
+    begun = time.monotonic()
     for step, batch in enumerate(case.batches(steps)):
-        if step == warm:
-            jax.block_until_ready(params)
-            begun = time.monotonic()
         params, opt, (value, accuracy) = train_step(params, opt, batch)
         if step % 100 == 0:  # one looks at it now and then
             float(value), float(accuracy)
-    jax.block_until_ready(params)
-    return (steps - warm) / (time.monotonic() - begun)
+        if (step + 1) % _TURN == 0:
+            jax.block_until_ready(params)
+            yield time.monotonic() - begun
+            begun = time.monotonic()
 
 
-def looped(case: Case, steps: int, profile: Profile) -> float:
-    """Steps per second of ``dljax.run``."""
-    stamps: list[float] = []
-    experiment = case.experiment(steps)
-    phase = experiment.phases[0]
+def in_turns(case: Case, steps: int, profile: Profile) -> tuple[list[float], list[float]]:
+    """Seconds of each turn of ``dljax.run`` and of the bare loop that followed it."""
+    looped, by_hand = [], []
+    hand = bare(case, steps + _TURN)
+    next(hand)
 
-    def timed(examples, seeds):
-        stamps.append(time.monotonic())
-        return phase.data.transform(examples, seeds)
+    def make_executor(*args: Any) -> Any:
+        executor = loop_executor(*args)
+        taken, begun = 0, time.monotonic()
 
-    data = replace(phase.data, transform=timed)
-    experiment = replace(experiment, phases=(replace(phase, data=data),))
-    with tempfile.TemporaryDirectory(prefix="dljax-overhead-") as folder:
-        dljax.run(experiment, profile, Path(folder) / "run", quiet=True)
-    warm, stamps = int(_WARM * steps), stamps[-steps:]  # the executor looks at a batch first
-    return (len(stamps) - 1 - warm) / (stamps[-1] - stamps[warm])
+        def step(state, batch, k):
+            nonlocal taken, begun
+            if taken % _TURN == _TURN // 2:
+                jax.block_until_ready(state)
+                looped.append(time.monotonic() - begun)
+                by_hand.append(next(hand))
+                begun = time.monotonic()
+            taken += 1
+            return executor.step(state, batch, k)
+
+        return executor._replace(step=step)
+
+    loop_executor = loop.make_executor
+    with (
+        mock.patch.object(loop, "make_executor", make_executor),
+        tempfile.TemporaryDirectory(prefix="dljax-overhead-") as folder,
+    ):
+        dljax.run(case.experiment(steps), profile, Path(folder) / "run", quiet=True)
+    return looped[1:], by_hand[1:]
 
 
 def same_batches(case: Case) -> None:
@@ -201,8 +215,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=0, help="of each run; 0: a whole training")
+    parser.add_argument("--steps", type=int, default=0, help="of each; 0: a whole training")
     parser.add_argument("--checkpoint-every", type=int, default=Profile().checkpoint_every)
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
@@ -214,16 +227,11 @@ def main() -> None:
         case = CASES[name]()
         same_batches(case)
         steps = options.steps or case.steps
-        loop, hand = [], []
-        for _ in range(options.rounds):
-            loop.append(looped(case, steps, profile))
-            hand.append(bare(case, steps))
-            print(f"{name}: loop {loop[-1]:.2f}, bare {hand[-1]:.2f} steps/s", flush=True)
-        share = show.Times.of([100 * a / b for a, b in zip(loop, hand, strict=True)])
-        total = 100 * show.Times.of(loop).median / show.Times.of(hand).median
-        rows.append([name, show.Times.of(loop), show.Times.of(hand), f"{total:.1f} %", share])
-        figures[name] = {"steps": steps, "loop": loop, "bare": hand, "percent": total}
-    print(show.table(["", "loop, steps/s", "bare, steps/s", "of medians", "by round, %"], rows))
+        looped, by_hand = in_turns(case, steps, profile)
+        speeds = [show.Times.of([_TURN / t for t in times]) for times in (looped, by_hand)]
+        rows.append([name, *speeds, show.share(by_hand, looped)])
+        figures[name] = {"steps": steps, "turn": _TURN, "loop": looped, "bare": by_hand}
+    print(show.table(["", "loop, steps/s", "bare, steps/s", "share, % (by turn)"], rows))
     show.write(options.out, {"machine": show.machine("jax", "flax", "optax"), **figures})
 
 
