@@ -149,32 +149,36 @@ def shakespeare_like(size: int = 12, t: int = 64) -> Case:
 CASES = {"lenet": mnist_like, "gpt": shakespeare_like}
 
 
-def bare(case: Case, steps: int) -> Iterator[float]:
+def bare(case: Case, steps: int, norm: bool) -> Iterator[float]:
     """The bare loop, ``_TURN`` steps for each ``next``: the seconds they took."""
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def train_step(params, opt, batch):
         (value, accuracy), grads = jax.value_and_grad(case.loss, has_aux=True)(params, batch)
         updates, opt = case.tx.update(grads, opt, params)
-        return optax.apply_updates(params, updates), opt, (value, accuracy)
+        metrics = (value, accuracy, optax.tree.norm(grads)) if norm else (value, accuracy)
+        return optax.apply_updates(params, updates), opt, metrics
 
     params = jax.jit(case.params)(jax.random.key(0))
     opt = case.tx.init(params)
     begun = time.monotonic()
     for step, batch in enumerate(case.batches(steps)):
-        params, opt, (value, accuracy) = train_step(params, opt, batch)
-        if step % 100 == 0:  # one looks at it now and then
-            float(value), float(accuracy)
+        params, opt, metrics = train_step(params, opt, batch)
+        if step % 100 == 0:  # one looks at them now and then
+            [float(value) for value in metrics]
         if (step + 1) % _TURN == 0:
             jax.block_until_ready(params)
             yield time.monotonic() - begun
             begun = time.monotonic()
 
 
-def in_turns(case: Case, steps: int, profile: Profile) -> tuple[list[float], list[float]]:
+def in_turns(
+    case: Case, steps: int, profile: Profile, norm: bool
+) -> tuple[list[float], list[float]]:
     """Seconds of each turn of ``dljax.run`` and of the bare loop that followed it."""
-    looped, by_hand = [], []
-    hand = bare(case, steps + 2 * _TURN)
+    looped: list[float] = []
+    by_hand: list[float] = []
+    hand = bare(case, steps + 2 * _TURN, norm)
     next(hand)
 
     def make_executor(*args: Any) -> Any:
@@ -216,6 +220,9 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
     parser.add_argument("--steps", type=int, default=0, help="of each; 0: a whole training")
+    parser.add_argument(
+        "--norm", action="store_true", help="the bare step reports the gradient's norm as well"
+    )
     parser.add_argument("--checkpoint-every", type=int, default=Profile().checkpoint_every)
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
@@ -227,10 +234,16 @@ def main() -> None:
         case = CASES[name]()
         same_batches(case)
         steps = options.steps or case.steps
-        looped, by_hand = in_turns(case, steps, profile)
+        looped, by_hand = in_turns(case, steps, profile, options.norm)
         speeds = [show.Times.of([_TURN / t for t in times]) for times in (looped, by_hand)]
         rows.append([name, *speeds, show.share(by_hand, looped)])
-        figures[name] = {"steps": steps, "turn": _TURN, "loop": looped, "bare": by_hand}
+        figures[name] = {
+            "steps": steps,
+            "turn": _TURN,
+            "norm": options.norm,
+            "loop": looped,
+            "bare": by_hand,
+        }
     print(show.table(["", "loop, steps/s", "bare, steps/s", "share, % (by turn)"], rows))
     show.write(options.out, {"machine": show.machine("jax", "flax", "optax"), **figures})
 
