@@ -5,8 +5,9 @@
 
 Both go through the executor and the feeder's thread as the loop does; one gathers, transforms and
 places a new batch for every step, the other hands out one batch that already lies on the device.
-They take turns of half a second or so, the first of each left out. LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's,
-padded, cropped, mirrored and standardised; batch 128. Target: 97 %.
+They take turns of half a second (LeNet-5) or some seconds (ResNet-18), the first of each left out.
+LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's, padded, cropped, mirrored
+and standardised; batch 128. Target: 97 %.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
-    parser.add_argument("--turns", type=int, default=0, help="of each; 0: 150 and 12")
+    parser.add_argument("--turns", type=int, default=0, help="of each; 0: some minutes of them")
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
     show.warn_if_busy()

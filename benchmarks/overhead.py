@@ -180,6 +180,7 @@ def in_turns(
     by_hand: list[float] = []
     hand = bare(case, steps + 2 * _TURN, norm)
     next(hand)
+    loop_executor = loop.make_executor
 
     def make_executor(*args: Any) -> Any:
         executor = loop_executor(*args)
@@ -197,7 +198,6 @@ def in_turns(
 
         return executor._replace(step=step)
 
-    loop_executor = loop.make_executor
     with (
         mock.patch.object(loop, "make_executor", make_executor),
         tempfile.TemporaryDirectory(prefix="dljax-overhead-") as folder,
@@ -226,6 +226,8 @@ def main() -> None:
     parser.add_argument("--checkpoint-every", type=int, default=Profile().checkpoint_every)
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
+    if 0 < options.steps < 2 * _TURN:
+        parser.error(f"--steps {options.steps}: two turns take {2 * _TURN}")
     show.warn_if_busy()
     profile = Profile(checkpoint_every=options.checkpoint_every)
     prepare(profile)

@@ -55,26 +55,27 @@ def labelled(images, captions: Sequence[str], columns: int = 8, *, enlarge: int 
         images = images[..., 0]
     images = images.repeat(enlarge, 1).repeat(enlarge, 2)
     ruler = ImageDraw.Draw(Image.new("L", (1, 1)))
-    longest = max(int(ruler.textlength(caption)) for caption in captions) + 4
-    width = max(images.shape[2], longest)
+    longest = int(max(map(ruler.textlength, captions))) + 4
+    missing = max(0, longest - images.shape[2])
+    sides = [(0, 0)] * images.ndim
+    sides[2] = (missing // 2, missing - missing // 2)
+    images = np.pad(images, sides, constant_values=1.0)
     return grid(
-        np.stack([_captioned(i, c, width) for i, c in zip(images, captions, strict=True)]), columns
+        np.stack([_captioned(i, c) for i, c in zip(images, captions, strict=True)]), columns
     )
 
 
-def _captioned(image: np.ndarray, caption: str, width: int, height: int = 14) -> np.ndarray:
-    """The image in the middle of a white strip ``width`` wide, the caption in black below it."""
+def _captioned(image: np.ndarray, caption: str, height: int = 14) -> np.ndarray:
+    """The image on top of a white strip with the caption in black, in the middle."""
     from PIL import Image, ImageDraw
 
-    strip = Image.new("L", (width, height), 255)
+    strip = Image.new("L", (image.shape[1], height), 255)
     draw = ImageDraw.Draw(strip)
-    draw.text(((width - draw.textlength(caption)) // 2, 1), caption, fill=0)
+    draw.text(((strip.width - draw.textlength(caption)) // 2, 1), caption, fill=0)
     text = np.asarray(strip, np.float32) / 255
     if image.ndim == 3:
         text = text[..., None].repeat(3, -1)
-    left = (width - image.shape[1]) // 2
-    sides = ((0, 0), (left, width - image.shape[1] - left), (0, 0))[: image.ndim]
-    return np.concatenate([np.pad(image, sides, constant_values=1.0), text])
+    return np.concatenate([image, text])
 
 
 def mistakes(images, labels, logits, names: Sequence[str] = (), *, most: int = 24) -> np.ndarray:

@@ -30,12 +30,11 @@ def _join() -> None:
         jax.distributed.initialize(heartbeat_timeout_seconds=heartbeat)
 
 
-@lru_cache(maxsize=1)
 def _keep_freed_memory() -> None:
     """Have malloc keep what a step frees for the next step, where it is glibc's.
 
     By default glibc hands large blocks back to the kernel, which clears their pages anew each step:
-    250 page faults and a tenth of a LeNet's step on CPU, in some runs and not in others.
+    240 page faults and a twentieth of a LeNet's step on CPU, in some runs and not in others.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
