@@ -1,13 +1,13 @@
 """Whether feeding holds the step up: steps per second with the pipeline, and on a constant batch.
 
     python benchmarks/feeding.py
-    python benchmarks/feeding.py --only resnet --turns 3 --out feeding.json
+    python benchmarks/feeding.py --only resnet --processes 2 --out feeding.json
 
-Both go through the executor and the feeder's thread as the loop does; one gathers, transforms and
-places a new batch for every step, the other hands out one batch that already lies on the device.
-They take turns of half a second (LeNet-5) or some seconds (ResNet-18), the first of each left out.
-LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's, padded, cropped, mirrored
-and standardised; batch 128. Target: 97 %.
+Both go through the executor as the loop does; one gathers and transforms a new batch for every step,
+the other hands out one batch that already lies on the device. They take turns of half a second
+(LeNet-5) or some seconds (ResNet-18), the first of each left out, in several processes, one after
+another. LeNet-5 on images of MNIST's shape and ResNet-18 on images of CIFAR-10's, padded, cropped,
+mirrored and standardised; batch 128. Target: 97 %.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from dljax.learner import make_learner, players
 from dljax.models.convnets import lenet, resnet
 from dljax.objectives.classification import classification
 from dljax.runtime.execute import Executor, make_executor
-from dljax.runtime.feeder import Feeder, calls
+from dljax.runtime.feeder import Ahead, InFlight
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
 
@@ -54,7 +54,7 @@ class Case(NamedTuple):
     turns: int
 
 
-CASES = {"lenet": Case(lenet_mnist, 40, 150), "resnet": Case(resnet_cifar, 2, 12)}
+CASES = {"lenet": Case(lenet_mnist, 40, 25), "resnet": Case(resnet_cifar, 2, 3)}
 
 
 def turns(
@@ -62,23 +62,24 @@ def turns(
 ) -> Iterator[float]:
     """A training fed by ``place``, ``steps`` steps for each ``next``: the seconds they took."""
     state = executor.init(jax.random.key(0))
-    feeder = Feeder(calls(0, (steps + _WARM) * count, 1, ()), place)
-    pending, begun = None, 0.0
-    for taken, (_, k, batch) in enumerate(feeder):
+    batches = (place(step, 1) for step in range((steps + _WARM) * count))
+    flying = InFlight(shared=executor.on_host)
+    begun = 0.0
+    for taken, batch in enumerate(batches if executor.on_host else Ahead(batches)):
         if taken % (steps + _WARM) == _WARM:
             jax.block_until_ready(state)
             begun = time.monotonic()
-        state, packed = executor.step(state, batch, k)
-        if pending is not None:
-            np.asarray(pending)  # of the step before, as in the loop
-        pending = packed
+        state, packed = executor.step(state, batch, 1)
+        for earlier in flying.add(packed):
+            np.asarray(earlier)  # as in the loop
         if (taken + 1) % (steps + _WARM) == 0:
             jax.block_until_ready(state)
             yield time.monotonic() - begun
 
 
-def measure(case: Case, count: int) -> tuple[list[float], list[float]]:
+def measure(case: Case, count: int) -> show.Turns:
     """Seconds of each turn with the pipeline, and on a constant batch."""
+    prepare(Profile())
     model, data, tx = case.make()
     task = classification(model)
     learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
@@ -87,7 +88,7 @@ def measure(case: Case, count: int) -> tuple[list[float], list[float]]:
     fed = turns(executor, executor.place, case.steps, count + 1)
     still = turns(executor, lambda first, k: constant, case.steps, count + 1)
     pairs = list(zip(fed, still, strict=True))[1:]
-    return [a for a, _ in pairs], [b for _, b in pairs]
+    return {"fed": [a for a, _ in pairs], "constant": [b for _, b in pairs]}
 
 
 def main() -> None:
@@ -95,23 +96,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
-    parser.add_argument("--turns", type=int, default=0, help="of each; 0: some minutes of them")
+    parser.add_argument(
+        "--turns", type=int, default=0, help="of each in a process; 0: a minute or two of them"
+    )
+    parser.add_argument("--processes", type=int, default=6, help="1: within this one")
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
+    if options.turns < 0 or options.processes < 1:
+        parser.error("expected no turns below 0 and 1 process or more")
     show.warn_if_busy()
-    prepare(Profile())
     rows, figures = [], {}
     for name in [options.only] if options.only else CASES:
         case = CASES[name]
-        fed, still = measure(case, options.turns or case.turns)
-        speeds = [show.Times.of([case.steps / t for t in times]) for times in (fed, still)]
-        rows.append([name, *speeds, show.share(still, fed)])
-        figures[name] = {"steps a turn": case.steps, "fed": fed, "constant": still}
-    print(
-        show.table(
-            ["batch 128", "pipeline, steps/s", "constant, steps/s", "share, % (by turn)"], rows
+        count = options.turns or case.turns
+        found = show.repeated(
+            [__file__, "--turns", str(count)],
+            name,
+            options.processes,
+            lambda case=case, count=count: measure(case, count),
         )
-    )
+        rows.append([name, *show.compared(found, case.steps)])
+        figures[name] = found
+    print(show.table(["batch 128", "pipeline, steps/s", "constant, steps/s", "share, %"], rows))
     show.write(options.out, {"machine": show.machine("jax", "flax", "optax"), **figures})
 
 

@@ -1,7 +1,7 @@
 """What the loop costs: its steps per second against a bare loop written by hand.
 
     python benchmarks/overhead.py
-    python benchmarks/overhead.py --only gpt --steps 500 --out overhead.json
+    python benchmarks/overhead.py --only gpt --processes 3 --out overhead.json
 
 The loop is ``dljax.run`` on an experiment with everything that is on by default: feeding, the check
 of every loss, metrics.jsonl, TensorBoard, checkpoints. The bare loop is what one writes in a
@@ -10,11 +10,13 @@ taken by NumPy indexing, in the same order. Both train on made-up data of the re
 
 They take turns of 50 steps: before a step of its own the loop is held, the device drained, and the
 bare loop has a turn, so that both see the same machine, be it as slow as it likes. Turns change
-half-way between the multiples of 50, so that the loop's checkpoints lie inside its own turns. The
-first turn of each, which compiles, is left out. Target: 97 %.
+half-way between the multiples of 50, so that the loop's checkpoints lie inside its own turns: one in
+20 turns. The first turn of each, which compiles, is left out, and the run is ended after the last.
+All that in several processes, one after another. Target: 97 %.
 """
 
 import argparse
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +56,7 @@ class Case(NamedTuple):
         loss: (params, batch) -> (loss, accuracy).
         tx: the optimizer.
         batches: steps -> iterator of batches.
-        steps: in a run, unless told else.
+        steps: in a whole training.
     """
 
     experiment: Callable[[int], Experiment]
@@ -172,13 +174,17 @@ def bare(case: Case, steps: int, norm: bool) -> Iterator[float]:
             begun = time.monotonic()
 
 
+class _Enough(Exception):
+    """All turns are taken."""
+
+
 def in_turns(
-    case: Case, steps: int, profile: Profile, norm: bool
+    case: Case, turns: int, profile: Profile, norm: bool
 ) -> tuple[list[float], list[float]]:
     """Seconds of each turn of ``dljax.run`` and of the bare loop that followed it."""
     looped: list[float] = []
     by_hand: list[float] = []
-    hand = bare(case, steps + 2 * _TURN, norm)
+    hand = bare(case, (turns + 2) * _TURN, norm)
     next(hand)
     loop_executor = loop.make_executor
 
@@ -192,6 +198,8 @@ def in_turns(
                 jax.block_until_ready(state)
                 looped.append(time.monotonic() - begun)
                 by_hand.append(next(hand))
+                if len(looped) > turns:
+                    raise _Enough
                 begun = time.monotonic()
             taken += 1
             return executor.step(state, batch, k)
@@ -201,8 +209,9 @@ def in_turns(
     with (
         mock.patch.object(loop, "make_executor", make_executor),
         tempfile.TemporaryDirectory(prefix="dljax-overhead-") as folder,
+        contextlib.suppress(_Enough),
     ):
-        dljax.run(case.experiment(steps), profile, Path(folder) / "run", quiet=True)
+        dljax.run(case.experiment(case.steps), profile, Path(folder) / "run", quiet=True)
     return looped[1:], by_hand[1:]
 
 
@@ -214,40 +223,44 @@ def same_batches(case: Case) -> None:
             np.testing.assert_array_equal(array, batch[name])
 
 
+def measure(case: Case, options: argparse.Namespace) -> show.Turns:
+    profile = Profile(checkpoint_every=options.checkpoint_every)
+    prepare(profile)
+    same_batches(case)
+    looped, by_hand = in_turns(case, options.turns, profile, options.norm)
+    return {"loop": looped, "bare": by_hand}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=CASES, help="one of them")
-    parser.add_argument("--steps", type=int, default=0, help="of each; 0: a whole training")
+    parser.add_argument("--turns", type=int, default=20, help="of each in a process; at most 38")
+    parser.add_argument("--processes", type=int, default=6, help="1: within this one")
     parser.add_argument(
         "--norm", action="store_true", help="the bare step reports the gradient's norm as well"
     )
     parser.add_argument("--checkpoint-every", type=int, default=Profile().checkpoint_every)
     parser.add_argument("--out", default="", help="JSON file for the figures")
     options = parser.parse_args()
-    if 0 < options.steps < 2 * _TURN:
-        parser.error(f"--steps {options.steps}: two turns take {2 * _TURN}")
+    if not 1 <= options.turns <= 38 or options.processes < 1:
+        parser.error("expected 1 to 38 turns and 1 process or more")
     show.warn_if_busy()
-    profile = Profile(checkpoint_every=options.checkpoint_every)
-    prepare(profile)
     rows, figures = [], {}
     for name in [options.only] if options.only else CASES:
-        case = CASES[name]()
-        same_batches(case)
-        steps = options.steps or case.steps
-        looped, by_hand = in_turns(case, steps, profile, options.norm)
-        speeds = [show.Times.of([_TURN / t for t in times]) for times in (looped, by_hand)]
-        rows.append([name, *speeds, show.share(by_hand, looped)])
-        figures[name] = {
-            "steps": steps,
-            "turn": _TURN,
-            "norm": options.norm,
-            "loop": looped,
-            "bare": by_hand,
-        }
-    print(show.table(["", "loop, steps/s", "bare, steps/s", "share, % (by turn)"], rows))
-    show.write(options.out, {"machine": show.machine("jax", "flax", "optax"), **figures})
+        again = [__file__, "--turns", str(options.turns), *["--norm"] * options.norm]
+        again += ["--checkpoint-every", str(options.checkpoint_every)]
+        found = show.repeated(
+            again, name, options.processes, lambda name=name: measure(CASES[name](), options)
+        )
+        rows.append([name, *show.compared(found, _TURN)])
+        figures[name] = found
+    print(show.table(["", "loop, steps/s", "bare, steps/s", "share, %"], rows))
+    settings = {"turn": _TURN, "norm": options.norm, "checkpoint every": options.checkpoint_every}
+    show.write(
+        options.out, {"machine": show.machine("jax", "flax", "optax"), **settings, **figures}
+    )
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,15 +31,40 @@ class Times(NamedTuple):
         return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
 
 
-def share(mine: Sequence[float], theirs: Sequence[float]) -> str:
-    """How much of all ``theirs`` seconds all ``mine`` are, in percent; in brackets the median of the
-    turns taken one against one, with its standard error (from the median absolute deviation).
+Turns = dict[str, list[float]]  # of two things, the thing in question first: seconds of each turn
+
+
+def repeated(
+    arguments: Sequence[str], name: str, count: int, measure: Callable[[], Turns]
+) -> list[Turns]:
+    """``measure()``, or from ``count`` processes what ``python arguments --only name`` has measured.
+
+    Where a program's buffers come to lie differs from process to process, and is worth some percent
+    of a small net's step: turns within one process do not average it out.
     """
-    turns = [100 * a / b for a, b in zip(mine, theirs, strict=True)]
-    middle = statistics.median(turns)
-    deviation = 1.4826 * statistics.median(abs(x - middle) for x in turns)
-    error = 1.2533 * deviation / len(turns) ** 0.5
-    return f"{100 * sum(mine) / sum(theirs):.1f} ({middle:.1f} +- {error:.1f})"
+    if count == 1:
+        return [measure()]
+    found = []
+    with tempfile.TemporaryDirectory(prefix="dljax-benchmark-") as folder:
+        out = Path(folder) / "figures.json"
+        for i in range(count):
+            print(f"{name}: process {i + 1} of {count}", file=sys.stderr, flush=True)
+            command = [sys.executable, *arguments, "--only", name]
+            command += ["--processes", "1", "--out", str(out)]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            found += json.loads(out.read_text())[name]
+    return found
+
+
+def compared(found: Sequence[Turns], steps: int) -> list[str]:
+    """Three cells: both things' steps per second with ``steps`` in a turn, and the share of the
+    second's speed that the first has, in percent: the mean over processes and its standard error.
+    """
+    one, other = found[0]
+    speeds = [Times.of([steps / t for turns in found for t in turns[kind]]) for kind in found[0]]
+    shares = [100 * sum(turns[other]) / sum(turns[one]) for turns in found]
+    error = f" +- {statistics.stdev(shares) / len(shares) ** 0.5:.1f}" if len(shares) > 1 else ""
+    return [*map(str, speeds), f"{statistics.mean(shares):.1f}{error}"]
 
 
 def number(value: float) -> str:

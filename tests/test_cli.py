@@ -166,8 +166,10 @@ def test_plan_counts_a_step(dljax):
     parameters = 784 * 16 + 16 + 16 * 10 + 10
     assert phase["parameters"] == parameters
     assert phase["bytes_per_device"]["params"] == 4 * parameters
-    # Both layers forward and their weights' gradients, and the second layer's input gradient.
-    assert phase["flops_per_step"] == 2 * 32 * (2 * 784 * 16 + 3 * 16 * 10)
+    # Both layers forward and their weights' gradients, and the second layer's input gradient; the
+    # sum of squares in the gradient's norm.
+    products = 2 * 32 * (2 * 784 * 16 + 3 * 16 * 10)
+    assert phase["flops_per_step"] == products + 2 * parameters
     # 32 images of 28x28 floats and 32 labels, divided over the 8 devices of the tests
     assert found["devices"] == 8
     assert phase["bytes_per_device"]["batch"] == 32 * (784 + 1) * 4 // 8

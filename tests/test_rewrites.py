@@ -4,8 +4,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from dljax.learner.norm import global_norm
 from dljax.nn import Conv, dense, max_pool
 from dljax.nn.conv import _as_matmul, _lax, _with_blocked_gradient
 
@@ -114,3 +116,17 @@ def test_max_pool_equals_flax(side, window, key):
     ours = pulled(lambda x: max_pool(x, window), x)
     theirs = pulled(lambda x: nn.max_pool(x, (window, window), (window, window)), x)
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("shapes", [[()], [(7,)], [(5, 5, 6, 16), (16,), (400, 120), ()], []])
+def test_norm_is_optax_norm(shapes, dtype):
+    rng = np.random.default_rng(0)
+    tree = [jnp.asarray(rng.normal(size=shape), dtype) for shape in shapes]
+    wide = [np.asarray(x, np.float64).ravel() for x in tree]
+    ours = jax.jit(global_norm)(tree)
+    assert (ours.shape, ours.dtype) == ((), jnp.float32)
+    # 50,000 squares in float32, added in rows: 1e-6 is ten times what is lost.
+    np.testing.assert_allclose(ours, np.linalg.norm(np.concatenate([[0.0], *wide])), rtol=1e-6)
+    if dtype == jnp.float32:
+        np.testing.assert_allclose(ours, optax.tree.norm(tree), rtol=1e-6)

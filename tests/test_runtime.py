@@ -1,7 +1,9 @@
 """The loop and the run's folder: what is written, what is refused, what stops a run."""
 
+import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import flax.linen as nn
 import jax
@@ -15,8 +17,9 @@ from dljax.errors import UserError
 from dljax.experiment import Experiment, Phase, at_least, at_most
 from dljax.learner import Learner, State, freeze, make_learner, many_seeds, players
 from dljax.objectives.classification import classification
+from dljax.runtime import feeder
 from dljax.runtime.execute import make_executor
-from dljax.runtime.feeder import Feeder, calls
+from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.profile import Mesh, Profile
@@ -218,19 +221,63 @@ def test_schedule_is_a_function_of_the_step():
         assert list(calls(first, 23, 4, (10,))) == [c for c in whole if c[0] >= first]
 
 
-def test_feeder_passes_errors_on_and_ends():
-    def place(first, k):
-        if first == 2:
-            raise ValueError("broken file")
-        return first
+def test_ahead_passes_errors_on_and_ends():
+    def items(stop):
+        for i in range(5):
+            if i == stop:
+                raise ValueError("broken file")
+            yield i
 
-    feeder = Feeder(calls(0, 5, 1, ()), place)
+    assert list(Ahead(items(None))) == [0, 1, 2, 3, 4]
+    ahead = Ahead(items(2))
     seen = []
     with pytest.raises(ValueError, match="broken file"):
-        for first, _, _ in feeder:
-            seen.append(first)
+        for item in ahead:
+            seen.append(item)
     assert seen == [0, 1]
-    feeder.close()
+    ahead.close()
+
+
+def test_ahead_makes_no_more_than_it_may():
+    made = []
+    ahead = Ahead((made.append(i) or i for i in range(100)), ahead=2)
+    taken = [item for item, _ in zip(ahead, range(3), strict=False)]
+    ahead.close()
+    assert taken == [0, 1, 2] and len(made) <= 3 + 2
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets how many seconds pass from one look at the clock to the next."""
+
+    def tick(seconds):
+        times = itertools.count(0.0, seconds)
+        monkeypatch.setattr(feeder, "time", SimpleNamespace(monotonic=lambda: next(times)))
+
+    return tick
+
+
+def test_results_are_read_one_behind_where_the_device_has_its_own_cores(clock):
+    clock(0.001)
+    flying = InFlight(shared=False)
+    assert [flying.add(step) for step in range(4)] == [[], [0], [1], [2]]
+    assert flying.rest() == [3] and flying.rest() == []
+
+
+def test_quick_steps_are_read_in_groups_once_and_in_order(clock):
+    clock(0.01)
+    flying = InFlight(shared=True)
+    due = [flying.add(step) for step in range(50)]
+    assert max(map(len, due)) == 8
+    assert all(earlier < step for step, some in enumerate(due) for earlier in some)
+    assert sum(due, []) + flying.rest() == list(range(50))
+
+
+def test_slow_steps_are_not_grouped(clock):
+    """Half a second each: a stop is noticed at once."""
+    clock(0.5)
+    flying = InFlight(shared=True)
+    assert [flying.add(step) for step in range(4)] == [[], [0], [1], [2]]
 
 
 def test_learner_without_gradients_runs_in_the_same_loop(tmp_path):

@@ -29,7 +29,7 @@ def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
     scale, shift = np.float32(1 / 255) / np.float32(std), np.float32(mean) / np.float32(std)
 
     def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        return {**examples, "image": examples["image"].astype(np.float32) * scale - shift}
+        return {**examples, "image": examples["image"] * scale - shift}
 
     return apply
 

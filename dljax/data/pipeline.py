@@ -58,6 +58,11 @@ def uniform(seeds: np.ndarray, name: str) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
+def _salt(seed: int) -> np.ndarray:
+    return _mix(np.array([seed], np.uint64))
+
+
+@functools.lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(size)
 
@@ -103,21 +108,21 @@ class Pipeline:
 
     def indices(self, step: int, rows: slice = slice(None)) -> np.ndarray:
         """Which examples make up (these rows of) the batch of ``step``."""
-        positions = np.arange(step * self.size, (step + 1) * self.size)[rows]
-        epochs, within = np.divmod(positions, len(self.source))
+        start, n = step * self.size, len(self.source)
+        stop = start + self.size
         if not self.shuffle:
-            return within
-        out = np.empty_like(within)
-        for epoch in np.unique(epochs):
-            here = epochs == epoch
-            out[here] = _permutation(self.seed, int(epoch), len(self.source))[within[here]]
-        return out
+            return (np.arange(start, stop) % n)[rows]
+        pieces = [
+            _permutation(self.seed, epoch, n)[max(0, start - epoch * n) : stop - epoch * n]
+            for epoch in range(start // n, -(-stop // n))
+        ]
+        return np.concatenate(pieces)[rows]
 
     def batch(self, step: int, rows: slice = slice(None)) -> Examples:
         """The global batch of ``step``, or the given rows of it."""
         examples = self.source.gather(self.indices(step, rows))
         positions = np.arange(step * self.size, (step + 1) * self.size, dtype=np.uint64)[rows]
-        seeds = _mix(positions + _mix(np.array([self.seed], np.uint64)))
+        seeds = _mix(positions + _salt(self.seed))
         return self.transform(examples, seeds)
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from dljax import axes
+from dljax.learner.norm import global_norm
 from dljax.types import (
     Aux,
     Batch,
@@ -156,7 +157,7 @@ def make_learner(
             params[name], opt[name], extra = moved, moved_opt, aux.extra
             metrics |= {
                 f"{name}/loss": loss,
-                f"{name}/grad_norm": optax.tree.norm(grads),
+                f"{name}/grad_norm": global_norm(grads),
                 **reported,
             }
         average = state.ema

@@ -14,7 +14,7 @@ from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import Executor, make_executor
-from dljax.runtime.feeder import Feeder, calls
+from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.measure import check_finite, draw, evaluate, in_words, newest, verdict
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
@@ -175,26 +175,27 @@ def _train(
             folder.log(done, row)
         progress.step(done, row)
 
-    feeder = Feeder(
-        calls(start, end, profile.steps_per_call, edges),
-        lambda first, k: executor.place(first - offset, k),
+    batches = (
+        (first, k, executor.place(first - offset, k))
+        for first, k in calls(start, end, profile.steps_per_call, edges)
     )
-    pending = None
+    feeder = batches if executor.on_host else Ahead(batches)
+    flying = InFlight(shared=executor.on_host)
     try:
         for first, k, batch in feeder:
             state, packed = executor.step(state, batch, k)  # dispatched, not waited for
-            if pending:
-                read(*pending)  # of the step before, while this one runs
-            elif first == start:
+            if first == start:
                 jax.block_until_ready(packed)
                 gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
                 progress.steady()
-            pending, done = (first, k, packed), first + k
+            for call in flying.add((first, k, packed)):
+                read(*call)  # of the steps before, while this one runs
+            done = first + k
             stopping = stop.requested(done)
             if not (stopping or any(due(every, done) for every in edges)):
                 continue
-            read(*pending)
-            pending = None
+            for call in flying.rest():
+                read(*call)
             measured: dict[str, Any] = {}
             if due(experiment.eval_every, done):
                 whole = executor.whole(state)

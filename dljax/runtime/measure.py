@@ -67,6 +67,8 @@ def check_finite(
     Raises:
         Diverged: with the step, the player and where the batch is.
     """
+    if np.isfinite(values).all():  # the rule: three arrays fewer in every step
+        return
     guarded = [i for i, name in enumerate(names) if name.endswith(("/loss", "/grad_norm"))]
     if not guarded:
         return
