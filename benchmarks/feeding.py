@@ -104,7 +104,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.turns < 0 or options.processes < 1:
         parser.error("expected no turns below 0 and 1 process or more")
-    show.warn_if_busy()
     rows, figures = [], {}
     for name in [options.only] if options.only else CASES:
         case = CASES[name]

@@ -246,7 +246,6 @@ def main() -> None:
     options = parser.parse_args()
     if not 1 <= options.turns <= 38 or options.processes < 1:
         parser.error("expected 1 to 38 turns and 1 process or more")
-    show.warn_if_busy()
     rows, figures = [], {}
     for name in [options.only] if options.only else CASES:
         again = [__file__, "--turns", str(options.turns), *["--norm"] * options.norm]

@@ -44,6 +44,7 @@ def repeated(
     """
     if count == 1:
         return [measure()]
+    warn_if_busy()
     found = []
     with tempfile.TemporaryDirectory(prefix="dljax-benchmark-") as folder:
         out = Path(folder) / "figures.json"
