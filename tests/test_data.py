@@ -90,6 +90,15 @@ def test_pad_crop_flip_moves_pixels_alone():
     assert {x.tobytes() for x in out[..., 0]} == possible  # all 18 occur, and nothing else
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
+@pytest.mark.parametrize("transform", [transforms.unit, transforms.signed, images.standardize()])
+def test_images_of_any_kind_of_number_become_the_same_float32(transform, dtype):
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, -1)
+    out = transform({"image": pixels.astype(dtype)}, np.uint64([0]))["image"]
+    assert out.dtype == np.float32
+    np.testing.assert_array_equal(out, transform({"image": pixels}, np.uint64([0]))["image"])
+
+
 def test_standardize_is_the_papers_formula():
     image = np.full((1, 1, 1, 3), 255, np.uint8)
     out = images.standardize()({"image": image}, np.uint64([0]))["image"]

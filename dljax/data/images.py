@@ -29,7 +29,8 @@ def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
     scale, shift = np.float32(1 / 255) / np.float32(std), np.float32(mean) / np.float32(std)
 
     def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        return {**examples, "image": examples["image"] * scale - shift}
+        image = np.multiply(examples["image"], scale, dtype=np.float32)
+        return {**examples, "image": image - shift}
 
     return apply
 
