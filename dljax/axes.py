@@ -44,7 +44,7 @@ def mean(tree: PyTree) -> PyTree:
 
 @contextmanager
 def microbatch(index: Array | int, count: int) -> Iterator[None]:
-    """Trace the body as microbatch ``index`` of ``count`` equal parts of the batch."""
+    """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""
     token = _microbatch.set((index, count))
     try:
         yield
@@ -60,13 +60,17 @@ def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Ar
         shape: the local shape; its leading axis is the examples at hand.
     """
     index, parts = _microbatch.get()
-    if per_device():
-        index = lax.axis_index(DEVICES) * parts + index
-        parts *= lax.axis_size(DEVICES)
-    if parts == 1:
+    devices = lax.axis_size(DEVICES) if per_device() else 1
+    if parts == devices == 1:
         return draw(shape)
-    whole = draw((shape[0] * parts, *shape[1:]))
-    return lax.dynamic_slice_in_dim(whole, index * shape[0], shape[0])
+    out = draw((devices * shape[0] * parts, *shape[1:]))
+    if devices > 1:
+        size = shape[0] * parts
+        out = lax.dynamic_slice_in_dim(out, lax.axis_index(DEVICES) * size, size)
+    if parts > 1:
+        by_part = out.reshape(shape[0], parts, *shape[1:])
+        out = lax.dynamic_index_in_dim(by_part, index, axis=1, keepdims=False)
+    return out
 
 
 def normal(key: Key, shape: tuple[int, ...]) -> Array:

@@ -1,11 +1,18 @@
 """What an experiment file returns: which learner, on which data, for how long, and what to expect."""
 
+import ast
+import copy
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
 
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
@@ -42,7 +49,8 @@ def carry_params(old: State, fresh: State) -> State:
     """The next phase starts from the last one's step, parameters and statistics, with its own
     optimizer."""
     ema = old.params if fresh.ema is not None and old.ema is None else old.ema
-    ema = None if fresh.ema is None else ema
+    # Two leaves of a state must not be one buffer: the step is given both to overwrite.
+    ema = None if fresh.ema is None else jax.tree.map(jnp.copy, ema)
     return fresh._replace(step=old.step, params=old.params, extra=old.extra, ema=ema)
 
 
@@ -56,6 +64,32 @@ class Phase:
     carry: Carry = carry_params
 
 
+class Origin(NamedTuple):
+    """What an experiment means, as text: a run's folder is known by it.
+
+    Attributes:
+        name: of the file, without its suffix.
+        text: the file's.
+        folder: that it lies in.
+        beside: path in the folder -> text, of the modules there that it imports.
+        knobs: every one with its value.
+    """
+
+    name: str = "experiment"
+    text: str = ""
+    folder: str = ""
+    beside: Mapping[str, str] = MappingProxyType({})
+    knobs: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def of_file(cls, path: Path, knobs: Mapping[str, Any], beside: Path | None = None) -> "Origin":
+        """That of a file with these knobs; ``beside`` is the folder it imports from, by default its
+        own. Nothing is run."""
+        folder = path.resolve().parent
+        found = siblings(path, beside or folder)
+        return cls(path.stem, path.read_text(), str(folder), found, knobs)
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A claim about a model: one or more phases, evaluations, pictures and the expected result.
@@ -67,7 +101,10 @@ class Experiment:
         eval_every: steps between evaluations; 0 evaluates at the end of each phase only.
         views: name -> View, drawn with every evaluation.
         expect: "eval/metric" or a training metric -> at_least(...) or at_most(...).
-        seed: of the root key.
+        seed: of the root key; several for a learner of as many models (``many_seeds``), each with the
+            key that it has when it is trained alone.
+        origin: which file it came from, filled in by ``load``. An experiment that is built or changed
+            by hand (``dataclasses.replace``) has none, and needs a run's folder by name.
     """
 
     learner: Learner | None = None
@@ -78,20 +115,37 @@ class Experiment:
     eval_every: int = 0
     views: Mapping[str, View] = field(default_factory=dict)
     expect: Mapping[str, Expect] = field(default_factory=dict)
-    seed: int = 0
-    # filled in by `load`, and written into the run's folder
-    name: str = "experiment"
-    text: str = ""
-    folder: str = ""
-    knobs: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | tuple[int, ...] = 0
+    origin: Origin = field(default=Origin(), init=False)
 
     def __post_init__(self):
         if not self.phases:
             if self.learner is None or self.data is None:
                 raise UserError("an Experiment needs learner, data and steps, or phases")
             object.__setattr__(self, "phases", (Phase(self.learner, self.data, self.steps),))
+        elif self.learner is not None or self.data is not None or self.steps:
+            one = self.phases[0]
+            if len(self.phases) > 1 or (one.learner, one.data, one.steps) != (
+                self.learner,
+                self.data,
+                self.steps,
+            ):
+                raise UserError(
+                    "an Experiment's phases say other than its learner, data and steps: to change "
+                    "one, use with_phases()"
+                )
         if any(phase.steps < 1 for phase in self.phases):
             raise UserError("every phase of an experiment needs at least one step")
+
+    def of(self, origin: Origin) -> "Experiment":
+        """The same, as come from ``origin``."""
+        made = copy.copy(self)
+        object.__setattr__(made, "origin", origin)
+        return made
+
+    def with_phases(self, *phases: Phase) -> "Experiment":
+        """The same with other phases, e.g. ``replace(phase, steps=50)`` of one of its own."""
+        return replace(self, learner=None, data=None, steps=0, phases=phases)
 
     @property
     def total_steps(self) -> int:
@@ -99,14 +153,59 @@ class Experiment:
 
     @property
     def ranking(self) -> tuple[str, str] | None:
-        """(metric, ">=" or "<="): the first expectation says which checkpoint is best."""
-        return next(((metric, e.sign) for metric, e in self.expect.items()), None)
+        """(metric, ">=" or "<="): the first expectation says which checkpoint is best, measured on
+        the validation set, where there is one, and not on the test set."""
+        for metric, e in self.expect.items():
+            name, _, what = metric.partition("/")
+            choose = name == "test" and "validation" in self.evals
+            return (f"validation/{what}" if choose else metric), e.sign
+        return None
 
 
-def load(path: str | Path) -> Callable[..., Experiment]:
+def siblings(path: Path, folder: Path) -> dict[str, str]:
+    """The modules in ``folder`` that a file imports, directly or not: path in the folder -> text."""
+    found: dict[str, str] = {}
+    todo = [path.read_text()]
+    while todo:
+        for name in _imported(todo.pop()) - {"dljax"}:
+            module, package = folder / f"{name}.py", folder / name
+            files = [module] if module.is_file() else sorted(package.rglob("*.py"))
+            for file in files:
+                at = file.relative_to(folder).as_posix()
+                if at not in found:
+                    found[at] = file.read_text()
+                    todo.append(found[at])
+    return dict(sorted(found.items()))
+
+
+def _imported(text: str) -> set[str]:
+    """The top-level names that a module's text imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def load(path: str | Path, beside: Path | None = None) -> Callable[..., Experiment]:
     """The experiment function of a file: call it with knobs to get an Experiment.
 
-    The file's own folder is importable while it runs, so a model file may lie beside it.
+    The file's own folder is importable while it runs, so a model file may lie beside it. Such a file
+    is read anew each time: its text is part of what the experiment means.
+
+    Args:
+        beside: the folder to import from instead (where a run keeps its copies).
 
     Example:
         >>> import dljax  # doctest: +SKIP
@@ -120,30 +219,25 @@ def load(path: str | Path) -> Callable[..., Experiment]:
 
     path = Path(path)
     knobs = read_knobs(path)
-    folder = str(path.resolve().parent)
+    folder = beside or path.resolve().parent
+    roots = {Path(file).parts[0].removesuffix(".py") for file in siblings(path, folder)}
+    for name in [name for name in sys.modules if name.partition(".")[0] in roots]:
+        del sys.modules[name]  # of another folder, or of an older text
     spec = importlib.util.spec_from_file_location(f"dljax_experiment_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, folder)
-    try:
+    sys.modules[module.__name__] = module  # where dataclasses, so flax's modules, look for it
+    with _importable(folder):
         spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
 
     def build(**given: Any) -> Experiment:
         resolved = knobs.resolve(given)
-        built = module.experiment(**resolved)
+        with _importable(folder):
+            built = module.experiment(**resolved)
         if not isinstance(built, Experiment):
             raise UserError(
                 f"{path}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
-        for attribute, value in {
-            "name": path.stem,
-            "folder": folder,
-            "text": path.read_text(),
-            "knobs": resolved,
-        }.items():
-            object.__setattr__(built, attribute, value)
-        return built
+        return built.of(Origin.of_file(path, resolved, beside))
 
     return build

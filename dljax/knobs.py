@@ -88,7 +88,11 @@ class Knobs:
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All knobs with their values: the defaults, and what is given in their place."""
         parsed = {self.find(name).name: self.find(name).parse(v) for name, v in given.items()}
-        return {name: parsed.get(name, knob.default) for name, knob in self.knobs.items()}
+        # A default is parsed as well: 40 and --epochs 40 (a float, 40.0) are one and the same run.
+        return {
+            name: parsed[name] if name in parsed else knob.parse(knob.default)
+            for name, knob in self.knobs.items()
+        }
 
 
 def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
@@ -99,6 +103,17 @@ def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
         value = ast.literal_eval(default)
     except ValueError:
         raise UserError(f"{where}: its default must be a literal") from None
+    knob = _typed(argument, value, where)
+    try:
+        knob.parse(value)
+    except UserError:
+        raise UserError(
+            f"{where}: its default {value!r} is wrong: expected {knob.expected}"
+        ) from None
+    return knob
+
+
+def _typed(argument: ast.arg, value: Any, where: str) -> Knob:
     annotation = argument.annotation
     optional = False
     if isinstance(annotation, ast.BinOp):  # X | None
@@ -125,6 +140,8 @@ def read_knobs(path: str | Path) -> Knobs:
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
     try:
         tree = ast.parse(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise UserError(

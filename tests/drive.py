@@ -45,13 +45,8 @@ def digest(state) -> str:
 
 def main() -> None:
     experiment = smoke(Path(sys.argv[1]), STEPS)
-    experiment = replace(
-        experiment,
-        views={},
-        phases=tuple(
-            replace(p, data=replace(p.data, source=Slow(p.data.source))) for p in experiment.phases
-        ),
-    )
+    slow = (replace(p, data=replace(p.data, source=Slow(p.data.source))) for p in experiment.phases)
+    experiment = replace(experiment.with_phases(*slow), views={})
     for folder in sys.argv[2:]:
         profile = Profile(checkpoint_every=CHECKPOINT_EVERY)
         try:

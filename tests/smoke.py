@@ -44,12 +44,12 @@ def shortened(experiment: Experiment, steps: int) -> Experiment:
         else data
         for name, data in experiment.evals.items()
     }
-    return replace(
-        experiment,
-        phases=tuple(replace(phase, steps=steps) for phase in experiment.phases),
+    short = replace(
+        experiment.with_phases(*(replace(phase, steps=steps) for phase in experiment.phases)),
         evals={name: replace(data, size=min(data.size, 16)) for name, data in evals.items()},
         eval_every=0,
     )
+    return short.of(experiment.origin)
 
 
 def smoke(path: Path, steps: int = 3, **given) -> Experiment:

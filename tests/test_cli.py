@@ -178,6 +178,16 @@ def test_plan_counts_a_step(dljax):
     )
 
 
+def test_plan_for_the_one_device_that_is_here(tmp_path):
+    command = [sys.executable, "-m", "dljax", "plan", SMOOTH, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=_one_device(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    phase = json.loads(done.stdout)["phases"][0]
+    sizes = phase["bytes_per_device"]
+    assert sizes["params"] == 4 * phase["parameters"]
+    assert sizes["batch"] == phase["batch"] * 4 * (784 + 1), "28 x 28 pixels, a label"
+
+
 def test_plan_for_devices_that_are_not_here(tmp_path):
     command = [sys.executable, "-m", "dljax", "plan", SMOOTH, "--width", "1024", "--json"]
     command += ["--on", str(ROOT / "configs" / "tpu_v5e_8.toml")]
@@ -235,6 +245,26 @@ def test_sweep(dljax, tmp_path):
     assert rows[0]["metrics"]["test/loss"]["mean"] < rows[1]["metrics"]["test/loss"]["mean"]
     assert "(n = 3)" in dljax("eval", rows[0]["runs"][0])
     assert "after 5 steps" in dljax("sample", rows[0]["runs"][0])  # of the first seed
+
+
+def test_seeds_trained_together_start_as_each_does_alone(dljax, tmp_path):
+    dljax("sweep", SMOOTH, "--seed", "5,2", "--steps", "3", "--workdir", "grid")
+    (row,) = json.loads((tmp_path / "grid" / "sweep.json").read_text())
+    assert row["together"] and row["seeds"] == [5, 2]
+    dljax("train", SMOOTH, "--seed", "5", "--steps", "3", "--workdir", "alone")
+    alone = json.loads((tmp_path / "alone" / "result.json").read_text())["metrics"]["test/loss"]
+    values = row["metrics"]["test/loss"]["values"]
+    # The first one's batches are also its own; matrix products of two sum in another order.
+    assert values[0] == pytest.approx(alone, rel=1e-5)
+    assert values[1] != pytest.approx(alone, rel=1e-3)
+
+
+def test_sweep_goes_on_apart_where_a_seed_diverges(dljax, tmp_path):
+    words = ("sweep", SMOOTH, "--lr", "1e38,0.1", "--seed", "0:2", "--steps", "5")
+    told = dljax(*words, "--workdir", "grid")
+    wild, tame = json.loads((tmp_path / "grid" / "sweep.json").read_text())
+    assert not wild["together"] and len(wild["diverged"]) == 2 and "diverged" in told
+    assert tame["together"] and tame["metrics"]["test/loss"]["n"] == 2
 
 
 def test_sweep_of_seeds_apart(dljax, tmp_path):

@@ -55,7 +55,7 @@ def test_trains_on_its_fake_twin(path, tmp_path):
     assert result.compilations <= 1
     folder = result.workdir
     record = json.loads((folder / "record.json").read_text())
-    assert record["knobs"] == dict(experiment.knobs)
+    assert record["knobs"] == dict(experiment.origin.knobs)
     assert (folder / "experiment.py").read_text() == path.read_text()
     assert "<svg" in (folder / "report.html").read_text()
     for view in experiment.views:

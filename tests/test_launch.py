@@ -204,7 +204,7 @@ def test_slurm_runs_the_script_and_a_preempted_job_goes_on(folder, slurm, monkey
     (result,) = folder.glob("runs/*/result.json")
     assert json.loads(result.read_text())["steps"] == 400
     # The folder that the script names is the one that `dljax train` would find by itself.
-    assert default_workdir(dljax.load(SMOOTH)(steps=400)).absolute() == result.parent
+    assert default_workdir(dljax.load(SMOOTH)(steps=400).origin).absolute() == result.parent
 
 
 def test_dry_run_prints_the_script(folder, capsys):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from smoke import KINDS, smoke
 
 from dljax import axes
 from dljax.data import Arrays, Pipeline
@@ -364,3 +365,33 @@ def test_root_key_never_changes_and_steps_draw_anew():
 def test_batch_must_divide_by_the_mesh():
     with pytest.raises(UserError, match="batch 12 does not divide by the mesh of 8 devices"):
         make_executor(Profile(mesh=Mesh(data=8)), supervised(), data(12))
+
+
+def test_microbatches_stay_divided_over_the_devices():
+    """Each device computes its share of every microbatch, and not whole ones."""
+    learner = supervised()
+
+    def work(profile):
+        executor = make_executor(profile, learner, data())
+        batch = executor.place(0, 1)
+        step = jax.jit(lambda state, batch: executor.step(state, batch, 1))
+        return step.lower(executor.abstract, batch).compile().cost_analysis()["flops"]
+
+    whole = work(EIGHT["data"])
+    # Gradients are added up and divided once more, beside the same products.
+    assert work(replace(EIGHT["data"], microbatch=1)) < 1.5 * whole
+    assert work(ONE) > 3 * whole, "the count does tell one device's work from all devices'"
+
+
+def test_a_whole_graph_is_computed_at_the_profiles_precision():
+    experiment = smoke(next(p for p in KINDS if p.stem == "gcn_digits"))
+    phase = experiment.phases[0]
+
+    def program(precision):
+        executor = make_executor(replace(ONE, precision=precision), phase.learner, phase.data)
+        step = jax.make_jaxpr(lambda state, batch: executor.step(state, batch, 1))
+        return str(step(executor.abstract, executor.place(0, 1)))
+
+    assert "bf16" in program("bfloat16") and "bf16" not in program("float32")
+    with pytest.raises(UserError, match="one whole"):
+        make_executor(replace(ONE, microbatch=8), phase.learner, phase.data)

@@ -84,13 +84,14 @@ def test_labels_without_meaning_are_not_learned():
     """The control: if the loss fell here on unseen data, the tests above would show nothing."""
     path = next(p for p in EXPERIMENTS if p.stem == "lenet_digits")
     experiment = smoke(path, STEPS)
-    source = experiment.data.source
+    source = experiment.phases[0].data.source
     shuffled = {
         **source.arrays,
         "label": np.random.default_rng(0).permutation(source.arrays["label"]),
     }
     phase = replace(
-        experiment.phases[0], data=replace(experiment.data, source=Arrays(shuffled), size=64)
+        experiment.phases[0],
+        data=replace(experiment.phases[0].data, source=Arrays(shuffled), size=64),
     )
-    (values,) = losses(replace(experiment, phases=(phase,))).values()
+    (values,) = losses(experiment.with_phases(phase)).values()
     assert values[-16:].mean() > np.log(10) - 0.1

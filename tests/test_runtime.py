@@ -12,12 +12,15 @@ import numpy as np
 import optax
 import pytest
 
+from dljax import axes
+from dljax.cli.runs import open_checkpoint
 from dljax.data import Arrays, EvalSet, Pipeline
 from dljax.errors import UserError
-from dljax.experiment import Experiment, Phase, at_least, at_most
+from dljax.experiment import Experiment, Origin, Phase, at_least, at_most
 from dljax.learner import Learner, State, freeze, make_learner, many_seeds, players
 from dljax.objectives.classification import classification
 from dljax.runtime import feeder
+from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.loop import run
@@ -58,11 +61,12 @@ def toy(n=40, poison: int | None = None, tx=None, seeds: int = 1, **options) -> 
         "steps": 20,
         "evals": {"test": EvalSet(arrays, 16)},
         "expect": {"test/accuracy": at_least(0.9), "test/loss": at_most(0.5)},
-        "name": "toy",
-        "text": "def experiment(*, seed: int = 0): ...",
-        "knobs": {"seed": 0},
     }
-    return Experiment(**{**given, **options})
+    origin = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
+    origin = {name: options.pop(name, value) for name, value in origin.items()}
+    if "phases" in options:
+        given = {k: v for k, v in given.items() if k not in ("learner", "data", "steps")}
+    return Experiment(**{**given, **options}).of(Origin(**origin))
 
 
 def test_folder_holds_what_is_needed_to_understand_the_run(tmp_path):
@@ -98,13 +102,62 @@ def test_evaluation_weighs_every_example_once(tmp_path):
         np.testing.assert_allclose(result.metrics[f"test/{name}"], np.mean(value), rtol=1e-6)
 
 
+def peaked(at: int, **options) -> Experiment:
+    """An experiment whose measured score is highest at step ``at``."""
+    given = toy(**options)
+    learner = given.phases[0].learner
+
+    def evaluate(state, batch):
+        return {"score": jnp.full(batch["label"].shape, -jnp.abs(state.step - at), jnp.float32)}
+
+    learner = learner._replace(evaluate=evaluate)
+    return toy(**options, learner=learner, expect={"test/score": at_least(-100)})
+
+
 def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
-    run(toy(eval_every=5, steps=40), replace(PROFILE, keep=1), tmp_path / "run", quiet=True)
-    kept = {int(p.name) for p in (tmp_path / "run" / "checkpoints").iterdir()}
-    rows = [r for r in read_metrics(tmp_path / "run") if "test/accuracy" in r]
-    best = max(r["test/accuracy"] for r in rows)
-    assert 40 in kept and len(kept) <= 2
-    assert any(r["step"] in kept and r["test/accuracy"] == best for r in rows)
+    """Also where no checkpoint was due when it was measured; and who comes later finds it."""
+    path = tmp_path / "run"
+    profile = replace(PROFILE, keep=1, checkpoint_every=20)
+    experiment = peaked(10, eval_every=5, steps=40)
+    run(experiment, profile, path, quiet=True)
+    assert {int(p.name) for p in (path / "checkpoints").iterdir()} == {10, 40}
+    assert open_checkpoint(experiment, path, PROFILE, best=True).step == 10
+    assert open_checkpoint(experiment, path, PROFILE).step == 40
+
+
+def test_best_checkpoint_outlives_a_resume(tmp_path, key):
+    learner, batch = toy().phases[0].learner, toy().phases[0].data.batch(0)
+    state = learner.init(key, batch)
+    for sign, scores in (("<=", (2.0, 1.0, 3.0, 1.5)), (">=", (2.0, 5.0, 3.0, float("nan")))):
+        for step, score in enumerate(scores):
+            with Checkpoints(tmp_path / sign, 1, ("test/loss", sign)) as saved:
+                assert saved.improves({"test/loss": score}) == (step < 2)
+                saved.save(step, state, {"test/loss": score})
+        with Checkpoints(tmp_path / sign, 1, ("test/loss", sign), read_only=True) as saved:
+            assert saved.all() == [1, 3] and saved.best() == 1
+        with Checkpoints(tmp_path / sign, 1, ("test/else", sign), read_only=True) as saved:
+            assert saved.best() is None, "it was never measured"
+
+
+def test_a_save_compiles_nothing(tmp_path, key):
+    experiment = toy()
+    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
+    state = jax.block_until_ready(state._replace(key=key))
+    jax.random.key_data(key)  # one small program, the same for all
+    seen: list[str] = []
+
+    def note(event: str, seconds: float, **_) -> None:
+        seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        with Checkpoints(tmp_path / "run", 1, None) as saved:
+            saved.save(1, state)
+        assert not [event for event in seen if "compile" in event]
+        jax.tree.map(lambda x: x.copy(), state.params)  # which would have
+        assert [event for event in seen if "compile" in event]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
 
 
 def test_nan_stops_with_step_player_and_batch(tmp_path):
@@ -168,8 +221,7 @@ def test_resume_moves_to_other_devices(tmp_path):
     run(short, replace(PROFILE, mesh=Mesh(data=1)), tmp_path / "run", quiet=True)
     wide = toy(steps=20, data=Pipeline(short.data.source, 8))
     one = run(wide, PROFILE, tmp_path / "one", quiet=True)
-    run(replace(wide, phases=(replace(wide.phases[0], steps=10),)), PROFILE, tmp_path / "two",
-        quiet=True)  # fmt: skip
+    run(toy(steps=10, data=wide.data), PROFILE, tmp_path / "two", quiet=True)
     moved = run(wide, replace(PROFILE, mesh=Mesh(data=2, fsdp=4)), tmp_path / "two", quiet=True)
     # Ten SGD steps of sums over eight examples in another order.
     for a, b in zip(
@@ -194,6 +246,18 @@ def test_phases_start_from_each_other(tmp_path):
     outs = [r.state.params["model"]["out"]["kernel"] for r in (first, both)]
     assert not np.allclose(*outs)
     assert int(both.state.step) == 12
+
+
+def test_a_phase_with_an_average_may_follow_one_without(tmp_path):
+    """The average starts from the parameters, and from buffers of its own."""
+    base, task = toy(), classification(Linear())
+    averaged = make_learner(
+        task.init, players(task.losses, optax.sgd(0.1)), evaluate=task.evaluate, ema=0.9
+    )
+    phases = (Phase(base.learner, base.data, 3), Phase(averaged, base.data, 3))
+    state = run(toy(phases=phases), PROFILE, tmp_path / "run", quiet=True).state
+    kernels = [p["model"]["out"]["kernel"] for p in (state.params, state.ema)]
+    assert not np.allclose(*kernels)
 
 
 def test_many_seeds_log_a_value_each(tmp_path):
@@ -303,3 +367,20 @@ def test_learner_without_gradients_runs_in_the_same_loop(tmp_path):
     np.testing.assert_allclose(result.state.params["mean"], images.mean(0), rtol=1e-5)
     with pytest.raises(UserError, match="needs gradients"):
         make_executor(replace(PROFILE, microbatch=1), learner, experiment.data)
+
+
+def test_every_batch_of_an_evaluation_draws_its_own(tmp_path):
+    """Else all batches share one batch's draws, and the error of the mean does not shrink with them."""
+
+    def evaluate(state, batch):
+        return {"draw": axes.normal(state.key, batch["label"].shape)}
+
+    learner = toy().phases[0].learner._replace(evaluate=evaluate)
+    experiment = toy(learner=learner, steps=1, expect={"test/draw": at_most(9)})
+    whole = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+    executor = make_executor(PROFILE, learner, experiment.data)
+    found = []
+    for number, batch in enumerate(experiment.evals["test"].batches()):
+        sums, n = executor.evaluate(whole.state, executor.place_eval(batch, True), number)
+        found.append(float(sums["draw"]) / float(n))
+    assert len(set(found)) == len(found) > 1

@@ -65,8 +65,9 @@ def _bytes(tree: PyTree) -> int:
 def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
     executor = make_executor(replace(profile, executor="jit"), phase.learner, phase.data)
     state = executor.abstract
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), executor.place(0, 1)
+    batch = jax.tree.map(  # on a host that is the device, its arrays are not placed
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None)),
+        executor.place(0, 1),
     )
 
     def step(state, batch):

@@ -6,6 +6,7 @@ from typing import Any
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
 from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
 SUMMARY = "measure a checkpoint, against what the experiment expects"
@@ -57,8 +58,10 @@ def main(argv: list[str]) -> int:
 
     if file:
         experiment = open_experiment(file, resolved)
-        path = options.workdir or default_workdir(experiment)
+        path = options.workdir or default_workdir(experiment.origin)
         read_record(path)
+    elif options.workdir:
+        raise UserError("--workdir goes with an experiment FILE: a run's folder is named already")
     else:
         path = options.run
         experiment = experiment_of_run(path, record, {})

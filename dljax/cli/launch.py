@@ -23,13 +23,10 @@ dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convne
 
 def _workdir(path: Path, resolved: dict) -> Path:
     """What `dljax train` would choose; named in the script, so that a requeued job finds it."""
-    from dljax.experiment import Experiment
+    from dljax.experiment import Origin
     from dljax.runtime.rundir import default_workdir
 
-    named = object.__new__(Experiment)  # only its name, text and knobs: nothing is built or loaded
-    for key, value in {"name": path.stem, "text": path.read_text(), "knobs": resolved}.items():
-        object.__setattr__(named, key, value)
-    return default_workdir(named).absolute()
+    return default_workdir(Origin.of_file(path, resolved)).absolute()
 
 
 def main(argv: list[str]) -> int:

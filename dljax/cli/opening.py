@@ -47,21 +47,21 @@ def _where(path: Path, error: BaseException) -> str:
     return found
 
 
-def open_experiment(path: Path, knobs: Mapping[str, Any], beside: str = "") -> "Experiment":
+def open_experiment(
+    path: Path, knobs: Mapping[str, Any], beside: Path | None = None
+) -> "Experiment":
     """The experiment of a file with these knobs.
 
     Args:
-        beside: a folder that is importable too (where a run's copy of the file came from).
+        beside: the folder whose modules it imports, if that is not its own.
 
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
     """
     from dljax.experiment import load
 
-    if beside:
-        sys.path.insert(0, beside)
     try:
-        return load(path)(**knobs)
+        return load(path, beside)(**knobs)
     except UserError:
         raise
     except Exception as error:
@@ -70,6 +70,3 @@ def open_experiment(path: Path, knobs: Mapping[str, Any], beside: str = "") -> "
             f"{_where(path, error)}: {type(error).__name__}: {first} "
             "(DLJAX_TRACEBACK=1 shows where it came from)"
         ) from error
-    finally:
-        if beside:
-            sys.path.remove(beside)

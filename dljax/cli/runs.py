@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dljax.learner import State
     from dljax.runtime.execute import Executor
 
-# In a record's knobs: how many seeds were trained together (dljax sweep).
-SEEDS = "seeds"
+# In a record's knobs: the seeds that were trained together (dljax sweep). No knob can be called that.
+SEEDS = "seeds together"
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -42,34 +42,32 @@ def experiment_of_run(
     """The experiment of a run, from the text in its folder, with some knobs changed."""
     file = path / "experiment.py"
     then = dict(record["knobs"])
-    seeds = then.pop(SEEDS, 1)
+    seeds = then.pop(SEEDS, [])
     knobs = read_knobs(file).resolve({**then, **words})
-    experiment = open_experiment(file, knobs, beside=record.get("folder", ""))
-    object.__setattr__(experiment, "name", record["experiment"])
-    object.__setattr__(experiment, "folder", record.get("folder", ""))
-    return together(experiment, seeds) if seeds > 1 else experiment
+    experiment = open_experiment(file, knobs, beside=path / "beside")
+    where = {"name": record["experiment"], "folder": record.get("folder", "")}
+    experiment = experiment.of(experiment.origin._replace(**where))
+    return together(experiment, seeds) if seeds else experiment
 
 
-def together(experiment: "Experiment", seeds: int) -> "Experiment":
-    """The experiment with ``seeds`` models in one program; pictures show the first."""
+def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
+    """The experiment with a model for each of ``seeds`` in one program; pictures show the first."""
     import jax
 
     from dljax.learner import many_seeds
 
     phases = tuple(
-        dataclasses.replace(phase, learner=many_seeds(phase.learner, seeds))
+        dataclasses.replace(phase, learner=many_seeds(phase.learner, len(seeds)))
         for phase in experiment.phases
     )
 
     def of_first(view):
         return lambda state, key: view(jax.tree.map(lambda x: x[0], state), key)
 
-    return dataclasses.replace(
-        experiment,
-        phases=phases,
-        views={name: of_first(view) for name, view in experiment.views.items()},
-        knobs={**experiment.knobs, SEEDS: seeds},
-    )
+    views = {name: of_first(view) for name, view in experiment.views.items()}
+    made = dataclasses.replace(experiment.with_phases(*phases), views=views, seed=tuple(seeds))
+    origin = experiment.origin
+    return made.of(origin._replace(knobs={**origin.knobs, SEEDS: list(seeds)}))
 
 
 class Opened(NamedTuple):

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
 
     experiment = experiment_of_run(path, record, words)
     if not experiment.views:
-        raise UserError(f"{experiment.name} has no views: there is nothing to draw")
+        raise UserError(f"{experiment.origin.name} has no views: there is nothing to draw")
     opened = open_checkpoint(experiment, path, profile, options.step)
     key = jax.random.key(options.seed)
     folder = options.out or path / "samples"

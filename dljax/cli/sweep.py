@@ -21,8 +21,8 @@ SUMMARY = "train over a grid of knobs; a table with mean and spread"
 
 _DESCRIPTION = """Train FILE for every combination of the values given: a,b,c or, for whole numbers, a
 range a:b (b is left out). Several seeds of a small net are trained together in one program, on
-the same batches; --apart trains each by itself, data order included. An interrupted sweep goes on
-with the same command."""
+the same batches, those of the first seed; --apart trains each by itself, data order included, and
+so does a sweep where one of them diverges. An interrupted sweep goes on with the same command."""
 
 _EXAMPLES = """
 dljax sweep experiments/convnets/lenet_digits.py --lr 1e-3,3e-4 --seed 0:5
@@ -85,7 +85,7 @@ def _train(
     first = open_experiment(file, seeded[0])
     joint = not apart and _together(first, seeds)
     if joint:
-        runs = [(together(first, len(seeds)), folder / f"{name}_seeds{seeds[0]}-{seeds[-1]}")]
+        runs = [(together(first, seeds), folder / f"{name}_seeds{seeds[0]}-{seeds[-1]}")]
     else:
         names = [f"{name}_seed{seed}" for seed in seeds] or [name]
         runs = [
@@ -99,11 +99,13 @@ def _train(
         try:
             result = run(experiment, profile, path, quiet=True)
         except Diverged as error:
+            if joint:  # one of them did; the others have something to show
+                return _train(file, profile, folder, knobs, seeds, name, apart=True)
             failed.append(str(error))
             continue
         for metric, value in result.metrics.items():
             if metric in wanted or any(metric.startswith(w) for w in wanted if w.endswith("/")):
-                found.setdefault(metric, []).extend(np.atleast_1d(value).astype(float).tolist())
+                found.setdefault(metric, []).extend(np.ravel(value).astype(float).tolist())
     return {
         "knobs": dict(knobs),
         "seeds": list(seeds),
@@ -155,9 +157,12 @@ def main(argv: list[str]) -> int:
         raise UserError("nothing to sweep over: give a knob several values, such as --seed 0:5")
     profile = load_profile(options.on)
     start(profile)
+    from dljax.experiment import Origin
     from dljax.runtime.rundir import meaning
 
-    identity = json.dumps([grid, seeds, options.apart, meaning(file.read_text())], default=str)
+    origin = Origin.of_file(file, {})
+    code = meaning(origin.text, origin.beside)
+    identity = json.dumps([grid, seeds, options.apart, code], default=str)
     short = hashlib.sha256(identity.encode()).hexdigest()[:8]
     folder = options.workdir or Path("runs") / f"{file.stem}-sweep-{short}"
     varied = [name for name, given in grid.items() if len(given) > 1]

@@ -33,7 +33,11 @@ def accumulate(learner: Learner, k: int) -> Learner:
             size = jax.tree.leaves(batch)[0].shape[0]
             if size % k:
                 raise UserError(f"a batch of {size} does not divide into {k} microbatches")
-            parts = jax.tree.map(lambda x: x.reshape(k, size // k, *x.shape[1:]), batch)
+            # Every k-th example, so that a batch divided over devices stays so: in k blocks, each
+            # microbatch would lie on some of them alone.
+            parts = jax.tree.map(
+                lambda x: jnp.moveaxis(x.reshape(size // k, k, *x.shape[1:]), 1, 0), batch
+            )
 
             def one(carry, indexed):
                 extra, total = carry
@@ -90,11 +94,14 @@ def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
 
 def many_seeds(learner: Learner, n: int) -> Learner:
     """``n`` models in one program, fed the same batches: every leaf of the State and every metric
-    gains a leading axis of ``n``. Member ``i`` has the key ``fold_in(key, i)``.
+    gains a leading axis of ``n``. Member ``i`` has the key ``fold_in(key, i)``, or ``key[i]`` where
+    ``init`` is given ``n`` keys.
     """
 
     def init(key: Key, batch: Batch) -> State:
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
+        keys = key
+        if not key.ndim:
+            keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(n))
         return jax.vmap(learner.init, in_axes=(0, None))(keys, batch)
 
     def update(state: State, batch: Batch):

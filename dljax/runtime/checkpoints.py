@@ -1,6 +1,7 @@
 """Checkpoints: Orbax, behind the one module that knows it."""
 
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ def disk_full(error: BaseException) -> bool:
     )
 
 
+class _Manager(ocp.CheckpointManager):
+    def reached_preemption(self, step: int) -> bool:
+        """Never by Orbax's asking: ``signals.Stop`` asks jax, with a count of its own, and jax stops at
+        a count that one of the two would be past."""
+        return False
+
+
 class Checkpoints:
     """The checkpoints of one run: the newest ``keep`` and the best, saved in the background.
 
@@ -61,23 +69,30 @@ class Checkpoints:
         self.read_only = read_only
         self.folder = (workdir / "checkpoints").absolute()
         keepers: list[Any] = [policies.LatestN(keep)]
+        ranked: dict[str, Any] = {}
+        self._metric, self._sign = best or ("", ">=")
         if best:
-            metric, sign = best
+            low = self._sign == "<="
+
+            def value(metrics: dict[str, float]) -> float:
+                return metrics.get(self._metric, float("inf" if low else "-inf"))
+
             keepers.append(
                 policies.BestN(
-                    get_metric_fn=lambda m: m.get(metric, float("-inf" if sign == ">=" else "inf")),
-                    reverse=sign == "<=",
-                    n=1,
-                    keep_checkpoints_without_metrics=False,
+                    get_metric_fn=value, reverse=low, n=1, keep_checkpoints_without_metrics=False
                 )
             )
+            # Without these the metrics are neither stored nor is there a best step. What is deleted
+            # is for the policy to say: they alone would delete the newest.
+            ranked = {"best_fn": value, "best_mode": "min" if low else "max"}
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy(keepers),
+            **ranked,
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
         )
         try:
-            self.manager = ocp.CheckpointManager(self.folder, options=options)
+            self.manager = _Manager(self.folder, options=options)
         except OSError as error:
             raise self.failure(error) from None
 
@@ -105,7 +120,21 @@ class Checkpoints:
         return self.manager.latest_step()
 
     def best(self) -> int | None:
-        return self.manager.best_step()
+        """The step that was best of those measured when they were saved; None without any."""
+        step = self.manager.best_step() if self._metric else None
+        return None if step is None or self._score(step) is None else step
+
+    def _score(self, step: int) -> float | None:
+        return (self.manager.metrics(step) or {}).get(self._metric)
+
+    def improves(self, metrics: dict[str, float]) -> bool:
+        """Whether these are better than those of every checkpoint there is."""
+        if self._metric not in metrics:
+            return False
+        best = self.best()
+        score = None if best is None else self._score(best)
+        new = metrics[self._metric]
+        return score is None or (new > score if self._sign == ">=" else new < score)
 
     def all(self) -> list[int]:
         return sorted(self.manager.all_steps())
@@ -114,6 +143,8 @@ class Checkpoints:
         """Start saving ``state`` as ``step``; training may go on (and donate the state) at once."""
         if step in self.manager.all_steps():
             return
+        # A number that is none ranks nowhere, and would make of every comparison what it likes.
+        metrics = {name: x for name, x in (metrics or {}).items() if math.isfinite(x)} or None
         raw = _raw(state)
         if jax.default_backend() == "cpu":
             # There the host "copy" of a buffer is the buffer, which the next step overwrites.

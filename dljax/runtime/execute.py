@@ -34,7 +34,8 @@ class Executor(NamedTuple):
         place: (first step, how many) -> the batch or stacked batches, ready for ``step``.
         step: (state, placed, how many) -> (state, packed metrics [k, m, ...]).
         names: the m metric names.
-        evaluate: (whole state, placed eval batch) -> ({name: sum over examples}, number of examples).
+        evaluate: (whole state, placed eval batch, its number) -> ({name: sum over examples}, how many
+            examples). What is drawn differs from batch to batch.
         place_eval: a host batch, padded to the mesh, on the devices.
         compilations: () -> how many times the step has been traced and compiled.
         on_host: host and device are one and share their cores.
@@ -47,7 +48,7 @@ class Executor(NamedTuple):
     place: Callable[[int, int], PyTree]
     step: Callable[[PyTree, PyTree, int], tuple[PyTree, jax.Array]]
     names: tuple[str, ...]
-    evaluate: Callable[[State, PyTree], tuple[dict[str, jax.Array], jax.Array]]
+    evaluate: Callable[[State, PyTree, int], tuple[dict[str, jax.Array], jax.Array]]
     place_eval: Callable[[dict[str, np.ndarray], bool], PyTree]
     compilations: Callable[[], int]
     on_host: bool
@@ -87,11 +88,15 @@ def make_mesh(profile: Profile, devices: list | None = None) -> Mesh:
     )
 
 
-def with_profile(learner: Learner, profile: Profile, batch: int, devices: int) -> Learner:
-    """The learner at the profile's precision, its batch in microbatches that fit."""
+def with_profile(learner: Learner, profile: Profile, batch: int | None, devices: int) -> Learner:
+    """The learner at the profile's precision, its batch in microbatches that fit.
+
+    Args:
+        batch: examples in it, or None for one that is a whole.
+    """
     if profile.precision != "float32":
         learner = mixed_precision(learner, jnp.dtype(profile.precision))
-    if profile.microbatch and batch > profile.microbatch * devices:
+    if batch and profile.microbatch and batch > profile.microbatch * devices:
         fitting = [
             k
             for k in range(1, batch + 1)
@@ -125,9 +130,14 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
             f"{mesh.shape['data']} x fsdp {mesh.shape['fsdp']}): use a multiple of {n}"
         )
     host = data.batch(0, slice(0, 1) if data.divisible else slice(None))
-    if data.divisible:
-        learner = with_profile(learner, profile, data.size, n)
     rows = data.size if data.divisible else None
+    if rows is None and (profile.microbatch or profile.executor == "pmap"):
+        what = f"microbatch = {profile.microbatch}" if profile.microbatch else "executor = 'pmap'"
+        raise UserError(
+            f"profile {profile.name!r}: {what} divides batches, and this experiment's is one whole "
+            "(a graph): take it out"
+        )
+    learner = with_profile(learner, profile, rows, n)
     spec = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct((rows or x.shape[0], *x.shape[1:]), x.dtype), host
     )
@@ -200,8 +210,13 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
         return jax.tree.map(from_rows, tree)
 
     def make_eval():
-        def summed(state, batch):
-            values = learner.evaluate(state, batch)
+        def at(key, number):
+            if key.ndim:  # one for each of several models
+                return jax.vmap(at, (0, None))(key, number)
+            return jax.random.fold_in(key, number)
+
+        def summed(state, batch, number):
+            values = learner.evaluate(state._replace(key=at(state.key, number)), batch)
             mask = batch["mask"]
             sums = {
                 name: jnp.sum(jnp.where(jnp.broadcast_to(mask, v.shape) > 0, v, 0.0), -1)
@@ -234,7 +249,7 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
     def example() -> PyTree:
         return put(local(0, 1), single, 0, rows)
 
-    if profile.executor == "pmap" and data.divisible and n > 1:
+    if profile.executor == "pmap" and n > 1:
         if jax.process_count() > 1 or mesh.shape["fsdp"] > 1 or profile.steps_per_call > 1:
             raise UserError(
                 f"profile {profile.name!r}: executor = 'pmap' is for one process, fsdp = 1 and "

@@ -1,5 +1,6 @@
 """Between host and device: when to call it, batches made ahead, results that were not read yet."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -58,8 +59,9 @@ class Ahead:
 
     def close(self) -> None:
         """Let the thread end, with nothing more made than the item it is at."""
-        while not self._wanted.empty():
-            self._wanted.get_nowait()
+        with contextlib.suppress(queue.Empty):  # the thread takes from it too
+            while True:
+                self._wanted.get_nowait()
         self._wanted.put(False)
         self._thread.join()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dljax.errors import UserError
@@ -22,6 +23,7 @@ from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
 from dljax.runtime.rundir import RunDir, default_workdir, read_metrics
 from dljax.runtime.signals import Stop
+from dljax.types import Key
 
 
 class Result(NamedTuple):
@@ -72,20 +74,18 @@ def run(
     """
     profile = profile or Profile()
     prepare(profile)
-    path = Path(workdir) if workdir else default_workdir(experiment)
+    path = Path(workdir) if workdir else default_workdir(experiment.origin)
     executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
-    folder = RunDir(path, experiment, profile)
     begun = time.monotonic()
-    with Checkpoints(path, profile.keep, experiment.ranking) as saved, Stop() as stop:
+    with (
+        RunDir(path, experiment, profile) as folder,
+        Checkpoints(path, profile.keep, experiment.ranking) as saved,
+        Stop() as stop,
+    ):
         start = saved.latest() or 0
         folder.open(start)
         metrics = newest(read_metrics(path))
-        progress = Progress(
-            start,
-            experiment.total_steps,
-            experiment.phases[0].data.size,
-            quiet or not folder.chief,
-        )
+        progress = Progress(start, experiment.total_steps, quiet or not folder.chief)
         if start == experiment.total_steps:
             progress.say(f"this run has finished: {path} holds its last step, {start}")
         elif start:
@@ -102,7 +102,7 @@ def run(
                 if offset < start:
                     state = executor.enter(saved.restore(start, executor.abstract))
                 else:
-                    fresh = executor.init(named(jax.random.key(experiment.seed), f"phase {index}"))
+                    fresh = executor.init(_root(experiment.seed, f"phase {index}"))
                     state = fresh if state is None else _carried(phase, executor, state, fresh)
                 stretch = _Stretch(phase, executor, offset, max(start, offset), end)
                 state, metrics = _train(
@@ -127,6 +127,13 @@ def run(
                 write_report(path)
         progress.say(f"report: {path / 'report.html'}")
     return Result(state, metrics, held, path, compilations)
+
+
+def _root(seed: int | tuple[int, ...], name: str) -> Key:
+    """The key of a phase, or of each of several models in it."""
+    if isinstance(seed, int):
+        return named(jax.random.key(seed), name)
+    return jnp.stack([_root(each, name) for each in seed])
 
 
 def _carried(phase: Phase, executor: Executor, old: State, fresh: Any) -> Any:
@@ -187,7 +194,7 @@ def _train(
             if first == start:
                 jax.block_until_ready(packed)
                 gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
-                progress.steady()
+                progress.steady(first + k, phase.data.size)
             for call in flying.add((first, k, packed)):
                 read(*call)  # of the steps before, while this one runs
             done = first + k
@@ -196,18 +203,19 @@ def _train(
                 continue
             for call in flying.rest():
                 read(*call)
-            measured: dict[str, Any] = {}
+            numbers = {name: float(np.mean(metrics[name])) for name in executor.names}
             if due(experiment.eval_every, done):
                 whole = executor.whole(state)
                 measured = evaluate(executor, experiment, whole)
                 metrics.update(measured)
+                numbers |= {name: float(np.mean(value)) for name, value in measured.items()}
                 if measured:
                     folder.log(done, measured)
                     progress.say(f"step {done}  {in_words(measured)}")
                 draw(experiment, folder, whole, done)
-            if stopping or due(profile.checkpoint_every, done):
-                numbers = {name: float(np.mean(value)) for name, value in measured.items()}
-                saved.save(done, executor.whole(state), numbers or None)
+            better = profile.checkpoint_every and saved.improves(numbers)
+            if stopping or better or due(profile.checkpoint_every, done):
+                saved.save(done, executor.whole(state), numbers)
             if stopping and done < experiment.total_steps:
                 saved.wait()
                 number = stop.number or signal.SIGTERM

@@ -24,8 +24,9 @@ def evaluate(executor: Executor, experiment: Experiment, state: State) -> dict[s
     for name, data in experiment.evals.items():
         total: dict[str, Any] = {}
         count = 0.0
-        for batch in data.batches():
-            sums, n = executor.evaluate(state, executor.place_eval(batch, data.divisible))
+        for number, batch in enumerate(data.batches()):
+            placed = executor.place_eval(batch, data.divisible)
+            sums, n = executor.evaluate(state, placed, number)
             count += float(n)
             for key, value in sums.items():
                 total[key] = total.get(key, 0.0) + np.asarray(value, np.float64)

@@ -126,6 +126,8 @@ def load_profile(name: str | Path | None = None) -> Profile:
         raise UserError(f"no profile {name}: {nearest(path.stem, known)}")
     try:
         given = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from None
     profile: Profile = _checked(Profile, given, str(path))

@@ -20,8 +20,8 @@ def _left(seconds: float) -> str:
 class Progress:
     """Step, losses, examples per second and time left; quiet where ``quiet``."""
 
-    def __init__(self, start: int, total: int, batch: int, quiet: bool, every: float = 5.0):
-        self.start, self.total, self.batch, self.quiet = start, total, batch, quiet
+    def __init__(self, start: int, total: int, quiet: bool, every: float = 5.0):
+        self.start, self.total, self.batch, self.quiet = start, total, 0, quiet
         self.every = every
         self.begun = self.told = time.monotonic()
         self.bar: Any = None
@@ -46,9 +46,10 @@ class Progress:
             self.task = self.bar.add_task("train", total=total, completed=start, now="compiling")
             self.bar.start()
 
-    def steady(self) -> None:
-        """Count the rate from here (the first step has compiled)."""
-        self.begun = time.monotonic()
+    def steady(self, done: int, batch: int) -> None:
+        """Count the rate from ``done`` steps on, now, in batches of ``batch`` (what was to be compiled
+        is)."""
+        self.begun, self.start, self.batch = time.monotonic(), done, batch
 
     def step(self, done: int, metrics: dict[str, Any]) -> None:
         """Called after every step; draws at most a few times a second."""
@@ -57,7 +58,7 @@ class Progress:
         if self.quiet or (now - self.told < due and done < self.total):
             return
         self.told = now
-        rate = (done - self.start - 1) / max(now - self.begun, 1e-9)
+        rate = (done - self.start) / max(now - self.begun, 1e-9)
         losses = "  ".join(f"{k} {_shown(v)}" for k, v in metrics.items() if k.endswith("/loss"))
         words = f"{losses}  {rate * self.batch:,.0f} examples/s"
         if self.bar:

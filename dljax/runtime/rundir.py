@@ -9,17 +9,26 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import numpy as np
 
 from dljax.errors import UserError
-from dljax.experiment import Experiment
+from dljax.experiment import Experiment, Origin
 from dljax.runtime.profile import Profile
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_LOCK = ".lock"
+_BEGUN = {"experiment.py", "beside", "record.json.tmp", _LOCK}  # left by a start that was killed
 _PACKAGES = (
     "dljax",
     "jax",
@@ -33,21 +42,40 @@ _PACKAGES = (
 )
 
 
-def meaning(text: str) -> str:
-    """A file's code without comments, layout and docstrings: what must not change between resumes."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                body[0].value.value = ""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+def meaning(text: str, beside: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A file's code without comments, layout and docstrings, and that of the modules ``beside`` it:
+    what must not change between resumes."""
+    digest = hashlib.sha256()
+    for name, code in [("", text), *sorted(beside.items())]:
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+                if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                    body[0].value.value = ""
+        digest.update((name + ast.dump(tree)).encode())
+    return digest.hexdigest()[:16]
 
 
-def default_workdir(experiment: Experiment) -> Path:
-    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again."""
-    identity = json.dumps([experiment.knobs, meaning(experiment.text)], sort_keys=True, default=str)
-    return Path("runs") / f"{experiment.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+def default_workdir(origin: Origin) -> Path:
+    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again.
+
+    Raises:
+        UserError: an experiment that was built or changed by hand; nothing says what it means.
+    """
+    if not origin.text:
+        raise UserError(
+            "this experiment was built or changed by hand, so nothing tells its run from another: "
+            "name a folder, run(experiment, profile, workdir)"
+        )
+    code = meaning(origin.text, origin.beside)
+    identity = json.dumps([dict(origin.knobs), code], sort_keys=True, default=str)
+    return Path("runs") / f"{origin.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _commit() -> str | None:
@@ -100,7 +128,9 @@ def store_picture(folder: Path, name: str, shown: Any) -> Path:
 
 
 class RunDir:
-    """A run's folder: record.json, experiment.py, metrics.jsonl, TensorBoard events, pictures."""
+    """A run's folder: record.json, experiment.py and the modules beside it, metrics.jsonl, TensorBoard
+    events, pictures. As a context manager, it is this run's alone until the end.
+    """
 
     def __init__(self, path: Path, experiment: Experiment, profile: Profile):
         """Claim the folder for this experiment.
@@ -113,44 +143,51 @@ class RunDir:
         self._metrics: Any = None
         self._board: Any = None
         self._wandb: Any = None
+        self._lock: Any = None
         self._project = profile.wandb
+        origin = experiment.origin
         identity = {
-            "experiment": experiment.name,
-            "knobs": dict(experiment.knobs),
-            "meaning": meaning(experiment.text),
+            "experiment": origin.name,
+            "knobs": dict(origin.knobs),
+            "meaning": meaning(origin.text, origin.beside),
         }
         record_file = path / "record.json"
         try:
             if record_file.is_file():
                 self._same(json.loads(record_file.read_text()), identity)
+                if self.chief:
+                    self._hold()
                 return
             if path.exists() and not path.is_dir():
                 raise UserError(f"--workdir {path} is a file: name a folder")
-            begun = {"experiment.py", "record.json.tmp"}  # by a start that was killed
-            if self.chief and path.is_dir() and {f.name for f in path.iterdir()} - begun:
+            if self.chief and path.is_dir() and {f.name for f in path.iterdir()} - _BEGUN:
                 raise UserError(
                     f"{path} holds files that are no run of dljax: use an empty or a new folder"
                 )
             if not self.chief:
                 return
-            path.mkdir(parents=True, exist_ok=True)
+            self._hold()
             record = {
                 **identity,
                 "command": sys.argv,
-                "folder": experiment.folder,
+                "folder": origin.folder,
                 "profile": asdict(profile),
                 "versions": versions(),
                 "commit": _commit(),
                 "host": platform.node(),
                 "platform": platform.platform(),
-                "cores": len(os.sched_getaffinity(0)),
+                "cores": cores(),
                 "devices": [str(d) for d in jax.devices()],
                 "processes": jax.process_count(),
                 "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "total_steps": experiment.total_steps,
                 "expect": {k: str(v) for k, v in experiment.expect.items()},
             }
-            (path / "experiment.py").write_text(experiment.text)
+            (path / "experiment.py").write_text(origin.text)
+            for name, text in origin.beside.items():
+                copied = path / "beside" / name
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                copied.write_text(text)
             temporary = path / "record.json.tmp"
             temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
             temporary.replace(record_file)
@@ -171,20 +208,53 @@ class RunDir:
                 continue
             what = key
             if key == "knobs" and isinstance(then, dict):
-                name = next(k for k in {**then, **now} if then.get(k) != now.get(k))
+                absent = object()
+                name = next(k for k in {**then, **now} if then.get(k, absent) != now.get(k, absent))
                 what = f"--{name}: it had {then.get(name)}, you gave {now.get(name)}"
             elif key == "meaning":
-                what = "the experiment file's code has changed since"
+                what = "its code has changed since, or that of a module beside it"
             elif key == "experiment":
                 what = f"it is a run of {then}, not of {now}"
             raise UserError(
                 f"{self.path} belongs to a different experiment ({what}): use another --workdir"
             )
 
+    def _hold(self) -> None:
+        """Keep other runs out of the folder until this one ends, be it by a kill.
+
+        Raises:
+            UserError: there is one in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            return
+        self._lock = (self.path / _LOCK).open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise UserError(
+                f"another run is training in {self.path}: wait for its end, or use another --workdir"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+
     def open(self, step: int) -> None:
-        """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes."""
+        """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
         if not self.chief:
             return
+        try:
+            self._open(step)
+        except OSError as error:
+            raise UserError(
+                f"--workdir {self.path} cannot be written: {error.strerror or error}"
+            ) from None
+
+    def _open(self, step: int) -> None:
         file = self.path / "metrics.jsonl"
         if file.exists():
             kept = [row for row in read_metrics(self.path) if row["step"] <= step]
@@ -262,7 +332,15 @@ class RunDir:
             }
             (self.path / "result.json").write_text(json.dumps(result, indent=1) + "\n")
 
+    def __enter__(self) -> "RunDir":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
     def close(self) -> None:
+        """Close what is logged to."""
         if self._metrics is not None:
             self._metrics.close()
             self._board.close()

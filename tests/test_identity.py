@@ -1,0 +1,155 @@
+"""What a run's folder is known by: which command finds which run again, and which is kept out."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import pytest
+
+import dljax
+from dljax.cli.main import main
+from dljax.cli.runs import experiment_of_run
+from dljax.errors import UserError
+from dljax.runtime.loop import run
+from dljax.runtime.profile import Mesh, Profile
+from dljax.runtime.rundir import RunDir, default_workdir
+
+SMOOTH = Path(__file__).parent / "smooth_digits.py"
+PROFILE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)
+
+MODEL = """
+import flax.linen as nn
+
+
+class Net(nn.Module):
+    width: int = 4
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        return nn.Dense(10)(nn.sigmoid(nn.Dense(self.width)(image.reshape(image.shape[0], -1))))
+"""
+
+FILE = """
+from __future__ import annotations
+
+import optax
+
+from dljax import Experiment, at_least
+from dljax.data import EvalSet, Pipeline
+from dljax.data.datasets import digits
+from dljax.learner import make_learner, players
+from dljax.objectives.classification import classification
+
+
+def experiment(*, epochs: float = 2, seed: int = 0) -> Experiment:
+    from my_net import Net  # only now: the folder must still be importable
+
+    train, test = digits.load(fake=True)
+    task = classification(Net())
+    return Experiment(
+        learner=make_learner(task.init, players(task.losses, optax.sgd(0.1)), evaluate=task.evaluate),
+        data=Pipeline(train, 16, seed=seed),
+        steps=int(epochs * 2),
+        evals={"test": EvalSet(test, 96)},
+        expect={"test/accuracy": at_least(0)},
+        seed=seed,
+    )
+"""
+
+
+def where(experiment) -> Path:
+    return default_workdir(experiment.origin)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """An experiment file with its own model beside it."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "my_net.py").write_text(MODEL)
+    (folder / "mine.py").write_text(FILE)
+    return folder
+
+
+def test_a_default_said_aloud_is_the_same_run(mine):
+    build = dljax.load(mine / "mine.py")
+    assert where(build()) == where(build(epochs=2))
+    assert where(build()) != where(build(epochs=3))
+
+
+def test_a_default_of_another_type_is_told(mine):
+    (mine / "mine.py").write_text(FILE.replace("seed: int = 0", "seed: int = 'one'"))
+    with pytest.raises(UserError, match="knob 'seed': its default 'one' is wrong: expected int"):
+        dljax.load(mine / "mine.py")
+
+
+def test_a_module_beside_the_file_is_part_of_what_a_run_means(mine, tmp_path):
+    before = dljax.load(mine / "mine.py")()
+    run(before, PROFILE, tmp_path / "run", quiet=True)
+    assert (tmp_path / "run" / "beside" / "my_net.py").read_text() == MODEL
+    (mine / "my_net.py").write_text(MODEL.replace("width: int = 4", "width: int = 6"))
+    after = dljax.load(mine / "mine.py")()
+    assert where(before) != where(after)
+    shapes = jax.eval_shape(after.phases[0].learner.init, jax.random.key(0), after.data.batch(0))
+    assert shapes.params["model"]["Dense_1"]["kernel"].shape[1] == 6, "the new text is what runs"
+    with pytest.raises(UserError, match="a module beside it"):
+        run(after, PROFILE, tmp_path / "run", quiet=True)
+    # The run is opened with the module that it was trained with.
+    assert main(["eval", str(tmp_path / "run")]) == 0
+
+
+def test_two_folders_may_name_their_modules_alike(mine, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "my_net.py").write_text(MODEL.replace("width: int = 4", "width: int = 9"))
+    (other / "mine.py").write_text(FILE)
+    for folder, width in ((mine, 4), (other, 9), (mine, 4)):
+        made = dljax.load(folder / "mine.py")()
+        shapes = jax.eval_shape(made.phases[0].learner.init, jax.random.key(0), made.data.batch(0))
+        assert shapes.params["model"]["Dense_1"]["kernel"].shape[1] == width
+
+
+def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = dljax.load(SMOOTH)(steps=2)
+    for changed in (replace(whole, eval_every=1), whole.with_phases(whole.phases[0])):
+        with pytest.raises(UserError, match="by hand, so nothing tells its run from another"):
+            run(changed, PROFILE, quiet=True)
+    with pytest.raises(UserError, match="with_phases"):
+        replace(whole, steps=50)
+    assert not any(tmp_path.iterdir())
+    shorter = whole.with_phases(replace(whole.phases[0], steps=1))
+    assert int(run(shorter, PROFILE, tmp_path / "run", quiet=True).state.step) == 1
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path):
+    experiment = dljax.load(SMOOTH)(steps=2)
+    with RunDir(tmp_path / "run", experiment, PROFILE):
+        before = {p: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
+        words = ["train", str(SMOOTH), "--steps", "2", "--workdir", str(tmp_path / "run")]
+        done = subprocess.run(
+            [sys.executable, "-m", "dljax", *words],
+            capture_output=True,
+            text=True,
+            env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
+        )
+        assert done.returncode == 2 and "another run is training in" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert before == {p: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
+    assert run(experiment, PROFILE, tmp_path / "run", quiet=True).verdict["test/accuracy"]
+
+
+def test_a_knob_called_seeds_is_the_files_own(tmp_path):
+    """``gcn_cora --seeds 10``: the run is opened with ten, not with one made ten by the sweep's way."""
+    file = Path(__file__).parents[1] / "experiments" / "graphs" / "gcn_digits.py"
+    (tmp_path / "experiment.py").write_text(file.read_text())
+    made = dljax.load(file)(seeds=3, fake=True)
+    record = {"experiment": "gcn_digits", "knobs": dict(made.origin.knobs)}
+    opened = experiment_of_run(tmp_path, record, {})
+    assert opened.origin.knobs == made.origin.knobs and made.origin.knobs["seeds"] == 3
+    assert {k: str(v) for k, v in opened.expect.items()} == {
+        k: str(v) for k, v in made.expect.items()
+    }
