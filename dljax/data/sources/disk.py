@@ -57,6 +57,6 @@ class ImageRecords:
         return _encoded([(record["image"], int(record["label"])) for record in got])
 
 
-def folder(path: Path) -> ImageFiles:
-    """A folder with one folder of images per class."""
-    return ImageFiles(*files.class_folders(path))
+def folder(path: Path, like: Path | None = None) -> ImageFiles:
+    """A folder with one folder of images per class, labelled as ``files.class_folders`` says."""
+    return ImageFiles(*files.class_folders(path, like))
