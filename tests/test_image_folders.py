@@ -1,9 +1,12 @@
 """Folders of images, one per class: which classes there are, and files that hold no image."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from dljax.data import EvalSet, Pipeline, images
 from dljax.data.datasets import imagenet, mnist
 from dljax.data.sources import files
 from dljax.errors import UserError
@@ -66,3 +69,57 @@ def test_training_classes(folders, told, tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=told):
         files.class_folders(tmp_path)
+
+
+# Damaged files
+
+
+def dangling(path):
+    path.unlink()
+    path.symlink_to("nowhere.png")
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def truncated(path):
+    Image.linear_gradient("L").resize((28, 28)).save(path, "JPEG")
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def no_image(path):
+    path.write_bytes(b"<html>not here</html>")
+
+
+def too_many_pixels(path):
+    """A GIF's header that promises 65535 x 65535 of them."""
+    path.write_bytes(b"GIF89a" + b"\xff" * 4 + b"\0\0\0" + path.read_bytes())
+
+
+DAMAGE = [dangling, a_folder, truncated, no_image, too_many_pixels]
+
+
+@pytest.mark.parametrize("spoil", DAMAGE, ids=[f.__name__ for f in DAMAGE])
+@READERS
+def test_a_damaged_file_is_named(read, other, spoil, tmp_path):
+    write(tmp_path, "train", [0, 1], each=2)
+    write(tmp_path, other, [0, 1])
+    bad = tmp_path / "train" / "1" / "1.png"
+    spoil(bad)
+    with pytest.raises(UserError, match=re.escape(str(bad))):
+        read(tmp_path)
+        train, _ = imagenet.load(data=str(tmp_path))
+        Pipeline(train, 4, transform=images.random_resized_crop(8)).batch(0)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    """Whether for want of permission or because it has gone."""
+    write(tmp_path, "train", [0, 1])
+    write(tmp_path, "val", [0, 1])
+    _, val = imagenet.load(data=str(tmp_path))
+    bad = tmp_path / "val" / "1" / "0.png"
+    bad.unlink()
+    with pytest.raises(UserError, match=f"{bad} cannot be read"):
+        list(EvalSet(val, 2, images.center_crop(8)).batches())
