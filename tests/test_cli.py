@@ -225,6 +225,9 @@ def test_train_eval_sample(dljax, tmp_path):
         "noise_0000012_seed3.png",
         "words_0000012_seed3.txt",
     }
+    long = "x" * 300  # longer than a file may be called
+    assert f"{long} after 12 steps" in dljax("sample", "run", "--prompt", long)
+    assert f"{long} after 12 steps" in dljax("sample", "--prompt", long, "run")
     dljax("sample", "run", "--seed", "4", "--out", "elsewhere")
     other = tmp_path / "elsewhere" / "noise_0000012_seed4.png"
     assert other.read_bytes() != (folder / "noise_0000012_seed3.png").read_bytes()

@@ -66,6 +66,8 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["sweep", SMOOTH, "--seed", "1,1"], "a value occurs twice"),
         (["eval", "nowhere"], "nowhere does not exist"),
         (["sample", "."], "holds no run"),
+        (["sample", "nowhere"], "nowhere does not exist"),
+        (["sample", "long" * 75], "does not exist: name a run's folder"),
     ],
     ids=lambda x: x if isinstance(x, str) else None,
 )
