@@ -12,7 +12,7 @@ Commands say ``$DLJAX_DATA`` for the folder in which you keep data that dljax do
 Shakespeare's input.txt, the Planetoid files, ...); prepared TFDS sets are looked for in
 ``TFDS_DATA_DIR``, as always.
 
-Exit status: 0, every claim holds; 1, one does not; 2, no such claim.
+Exit status: 0, every claim holds; 1, one does not; 2, no such claim, or none named.
 """
 
 import argparse
@@ -160,6 +160,8 @@ def main() -> int:
         rows = [[claim.get(key, "") for key in header] for claim in claims]
         print(show.table(header, rows))
         return 0
+    if not options.names:
+        parser.error("name what to check: architectures, experiments, or all (see --list)")
     try:
         claims = chosen(claims, options.names)
     except KeyError as error:

@@ -21,7 +21,7 @@ class Architecture:
         level: 1 implemented, 2 learns, 3 parity, 4 reproduced: the highest claim in the ledger.
         variants: the rows of VARIANTS.
         published: variant -> trainable parameters.
-        experiments: the experiment files that import it.
+        experiments: the experiment files that import it; what is not Python is left out.
     """
 
     name: str
@@ -74,7 +74,11 @@ def architectures() -> list[Architecture]:
     folder = experiments_folder()
     users: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*.py")) if folder else []:
-        for name in set(imported_models(path)):
+        try:
+            names = set(imported_models(path))
+        except (OSError, SyntaxError, ValueError):
+            continue  # somebody's file in the making: training on it says what is wrong
+        for name in names:
             users.setdefault(name, []).append(path)
     claims = ledger()
     out = []

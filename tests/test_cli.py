@@ -122,6 +122,20 @@ def test_list_as_json(dljax):
     )
 
 
+@pytest.mark.parametrize(
+    "text", [b"def experiment(", b"\xff", b"a\0b", None], ids=["cut", "bytes", "null", "no file"]
+)
+def test_an_experiment_that_is_no_python_is_left_out(dljax, tmp_path, text):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.py").write_text("from dljax.models.convnets import lenet")
+    broken = tmp_path / "experiments" / "broken.py"
+    broken.write_bytes(text) if text else broken.symlink_to("nowhere")
+    rows = json.loads(dljax("list", "--json"))
+    lenet = next(row for row in rows if row["name"] == "lenet")
+    assert lenet["experiments"] == ["experiments/mine.py"]
+    assert "61,706" in dljax("describe", "lenet")
+
+
 def test_list_counts_what_is_built(dljax, monkeypatch):
     from dljax import catalog
 
@@ -221,6 +235,9 @@ def test_train_eval_sample(dljax, tmp_path):
         "noise_0000012_seed3.png",
         "words_0000012_seed3.txt",
     }
+    long = "x" * 300  # longer than a file may be called
+    assert f"{long} after 12 steps" in dljax("sample", "run", "--prompt", long)
+    assert f"{long} after 12 steps" in dljax("sample", "--prompt", long, "run")
     dljax("sample", "run", "--seed", "4", "--out", "elsewhere")
     other = tmp_path / "elsewhere" / "noise_0000012_seed4.png"
     assert other.read_bytes() != (folder / "noise_0000012_seed3.png").read_bytes()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dljax.data import Arrays, EvalSet, Pipeline, images, transforms, uniform
 from dljax.data.datasets import cifar10, fashion_mnist, imagenet, mnist
-from dljax.data.sources import disk, files, small, tfds
+from dljax.data.sources import disk, small, tfds
 from dljax.errors import UserError
 
 N = 10
@@ -337,7 +337,7 @@ def test_folder_of_images_from_disk(tmp_path):
     evaluated = list(EvalSet(val, 4, images.center_crop(8)).batches())
     assert [b["image"].shape for b in evaluated] == [(4, 8, 8, 3)] * 2
     (tmp_path / "val" / "2" / "0.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match="cannot be decoded"):
+    with pytest.raises(UserError, match="0.png is no image"):
         list(EvalSet(val, 4, images.center_crop(8)).batches())
 
 
@@ -347,9 +347,3 @@ def test_fake_twin(dataset):
     for split in (train, test):
         assert split.arrays["image"].shape[1:] == dataset.SHAPE
         assert split.arrays["image"].dtype == np.uint8 and split.arrays["label"].dtype == np.int32
-
-
-def test_class_folders_need_images(tmp_path):
-    (tmp_path / "a").mkdir()
-    with pytest.raises(UserError, match="no images"):
-        files.class_folders(tmp_path)

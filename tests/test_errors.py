@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dljax.cli.main import main
 
@@ -65,6 +66,8 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["sweep", SMOOTH, "--seed", "1,1"], "a value occurs twice"),
         (["eval", "nowhere"], "nowhere does not exist"),
         (["sample", "."], "holds no run"),
+        (["sample", "nowhere"], "nowhere does not exist"),
+        (["sample", "long" * 75], "does not exist: name a run's folder"),
     ],
     ids=lambda x: x if isinstance(x, str) else None,
 )
@@ -127,6 +130,35 @@ def test_files_that_are_no_experiment(refused, tmp_path, text, told):
 
 def test_batch_and_mesh(refused, tmp_path):
     assert "batch 33 does not divide by the mesh of 8" in refused("train", SMOOTH, "--batch", "33")
+    assert not (tmp_path / "runs").exists()
+
+
+UNET = str(ROOT / "experiments" / "segmentation" / "unet_{}.py")
+DDPM = str(ROOT / "experiments" / "diffusion" / "ddpm_digits.py")
+
+
+@pytest.mark.parametrize(
+    "file, words, told",
+    [
+        (UNET.format("isbi"), "--fake --crop 100", "100x100 .* of 8; the nearest is 96x96"),
+        (UNET.format("isbi"), "--data slices --crop 32", "100x52 .* of 8; the nearest is 96x48"),
+        (UNET.format("collages"), "--fake --size 60", "60x60 .* of 8; the nearest is 64x64"),
+        (UNET.format("collages"), "--fake --size 25 --variant tiny", "25x25 .* of 2; "),
+        (DDPM, "--fake --size 14", "14x14 .* of 4; the nearest is 16x16"),
+        (DDPM, "--fake --size 1", "1x1 .* of 4; the nearest is 4x4"),
+    ],
+)
+def test_sides_that_cannot_be_halved(refused, tmp_path, file, words, told):
+    """Before training, also where crops could be halved and only the whole slices cannot."""
+    for kind in ("image", "label"):
+        (tmp_path / "slices" / kind).mkdir(parents=True)
+        for i in range(2):
+            picture = Image.new("L", (52, 100))
+            picture.paste(255, (0, 0, 26, 100))
+            picture.save(tmp_path / "slices" / kind / f"{i}.png")
+    (tmp_path / "one.toml").write_text("[mesh]\ndata = 1")
+    line = refused("train", file, *words.split(), "--on", "one.toml")
+    assert re.search(f"images of {told}", line), line
     assert not (tmp_path / "runs").exists()
 
 

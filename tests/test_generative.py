@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 from dljax import axes, models
 from dljax.data.datasets import digit_collages, isbi
@@ -171,6 +172,35 @@ def test_crops_turn_image_and_label_together():
 def test_slices_that_are_not_there_are_said_at_once():
     with pytest.raises(UserError, match="--fake true"):
         isbi.load(data="/nowhere")
+
+
+def slices(folder, labels):
+    """A folder of ISBI slices with these labels: arrays [h, w] of uint8."""
+    for kind in ("image", "label"):
+        (folder / kind).mkdir()
+        for i, label in enumerate(labels):
+            Image.fromarray(label).save(folder / kind / f"{i}.png")
+    return str(folder)
+
+
+def test_labels_of_slices(tmp_path):
+    """Of 0 and 255, where one slice may be all of one kind."""
+    half, cell = np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8)
+    half[:4] = 255
+    train, test = isbi.load(data=slices(tmp_path, [half, cell, cell]))
+    np.testing.assert_array_equal(train.arrays["label"], [half == 255, cell == 255])
+    assert train.arrays["label"].dtype == np.int32 and test.arrays["label"].all()
+
+
+@pytest.mark.parametrize(
+    "values, told",
+    [((0, 1), "label/0.png holds the value 1"), ((0, 128, 255), "0.png holds the value 128")]
+    + [((v,), f"hold {v} alone") for v in (0, 255)],
+)
+def test_labels_that_do_not_say_cell_or_membrane_are_refused(values, told, tmp_path):
+    label = np.resize(np.uint8(values), (8, 8))
+    with pytest.raises(UserError, match=f"{told}.*0 \\(membrane\\).* 255 \\(cell\\)"):
+        isbi.load(data=slices(tmp_path, [label] * 3))
 
 
 # Diffusion

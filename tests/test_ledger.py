@@ -83,3 +83,11 @@ def test_claims_are_found_by_name(checker):
         assert checker.chosen(claims, [name]) == claims
     with pytest.raises(KeyError):
         checker.chosen(claims, ["gat"])
+
+
+@pytest.mark.parametrize("words", [["check"], ["check", "--out", "out.json"]])
+def test_a_check_of_nothing_is_no_success(checker, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["check_ledger.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        checker.main()
+    assert ended.value.code == 2 and "all" in capsys.readouterr().err

@@ -38,7 +38,7 @@ Train, measure and look at the architectures of a deep-learning course.
 commands:
 {commands}
 
-Each has its own help: dljax train --help. A first run, about a minute on two cores:
+Each has its own help: dljax train --help. A first run, 20 seconds on one core:
 
     dljax train experiments/convnets/lenet_digits.py
 """

@@ -1,5 +1,6 @@
 """dljax sample: pictures and texts from a trained model."""
 
+import os
 from pathlib import Path
 
 from dljax.cli.opening import start
@@ -25,13 +26,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
-    places = [i for i, word in enumerate(argv) if (Path(word) / "record.json").is_file()]
+    # os.path says no of a word too long for a path, a prompt for instance; pathlib raises.
+    places = [i for i, word in enumerate(argv) if os.path.isfile(f"{word}/record.json")]
     places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
     if not places:
         parser.usage = "dljax sample WORKDIR [--seed N] [--out DIR] [--knob value ...]"
         parser.parse_known_args(argv)  # --help ends here
         parser.error("name a run's folder")
     path = Path(argv[places[0]])
+    if not os.path.exists(path):
+        raise UserError(f"{path} does not exist: name a run's folder")
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
     options, _, _, words = parse_with_knobs(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dljax.data.pipeline import Examples, Transform, uniform
-from dljax.errors import UserError
+from dljax.data.sources import files
 
 # ImageNet's channel means and deviations, for pixels in 0..1
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -55,30 +55,29 @@ def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
     return apply
 
 
-def _decoded(raw: bytes):
-    from PIL import Image
+def _each(function: Callable[..., np.ndarray], examples: Examples, *draws) -> Examples:
+    """``function`` of every decoded image and its draws, in grain's threads.
 
-    try:
-        return Image.open(io.BytesIO(raw)).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"an image cannot be decoded ({error}): truncated, or no image") from None
-
-
-def _each(function: Callable[[tuple], np.ndarray], examples: Examples, *draws) -> Examples:
-    """``function`` of every encoded image and its draws, in grain's threads."""
+    ``origin``, where a source gives it, is what an error calls an example's image.
+    """
     from dljax.data.sources.disk import through_grain
 
-    rows = list(zip(examples["encoded"], *draws, strict=True))
-    rest = {k: v for k, v in examples.items() if k != "encoded"}
-    return {**rest, "image": np.stack(through_grain(rows, function))}
+    def one(row: tuple) -> np.ndarray:
+        raw, origin, *drawn = row
+        return function(files.decoded(io.BytesIO(raw), origin), *drawn)
+
+    encoded = examples["encoded"]
+    origins = examples.get("origin", ["an image"] * len(encoded))
+    rest = {k: v for k, v in examples.items() if k not in ("encoded", "origin")}
+    rows = list(zip(encoded, origins, *draws, strict=True))
+    return {**rest, "image": np.stack(through_grain(rows, one))}
 
 
 def center_crop(size: int, fraction: float = 0.875) -> Transform:
     """``encoded`` files to ``image`` uint8 [b, size, size, 3]: the middle ``fraction`` of the shorter
     side, as every ImageNet evaluation does."""
 
-    def one(row: tuple) -> np.ndarray:
-        image = _decoded(row[0])
+    def one(image) -> np.ndarray:
         side = min(image.size) * fraction
         left, top = ((n - side) / 2 for n in image.size)
         box = (left, top, left + side, top + side)
@@ -93,9 +92,7 @@ def random_resized_crop(size: int, least_area: float = 0.08) -> Transform:
     arXiv:1409.4842, section 6). A window that does not fit is cut to the image.
     """
 
-    def one(row: tuple) -> np.ndarray:
-        raw, area, aspect, x, y, mirror = row
-        image = _decoded(raw)
+    def one(image, area, aspect, x, y, mirror) -> np.ndarray:
         pixels = (least_area + (1 - least_area) * area) * image.width * image.height
         ratio = np.exp((2 * aspect - 1) * np.log(4 / 3))
         w, h = min(np.sqrt(pixels * ratio), image.width), min(np.sqrt(pixels / ratio), image.height)

@@ -2,7 +2,7 @@
 
     dljax train experiments/adversarial/dcgan_mnist.py
 
-Expected: samples of which most read as digits after 8 epochs, seven minutes on one core; the
+Expected: samples of which most read as digits after 8 epochs, twelve minutes on one core; the
 discriminator still gives made images a chance of at least 5 % of being real (it has not won).
 """
 

@@ -3,8 +3,8 @@
     dljax train experiments/autoencoders/vae_digits.py
 
 Grey levels in 0..1 are the targets of the pixels' Bernoulli, not binarised (as in pytorch/examples).
-Expected: at most 320 nats on the test set after 100 epochs, half a minute on 2 cores; most of it is
-the entropy of the grey levels themselves, so it does not compare with MNIST's.
+Expected: at most 320 nats on the test set after 100 epochs, a quarter of a minute on one core;
+most of it is the entropy of the grey levels themselves, so it does not compare with MNIST's.
 """
 
 import jax

@@ -4,7 +4,7 @@
 
 The paper's setting: Adam at 0.01, dropout 0.5, L2 of 5e-4 on the first layer, 200 epochs; the last
 epoch's parameters are the result (the paper may stop earlier, on validation).
-Expected: 81.3 +- 0.9 % over 10 seeds after 200 epochs, 2.5 minutes on 2 cores (one seed: 15
+Expected: 81.4 +- 0.9 % over 10 seeds after 200 epochs, three minutes on 2 cores (one seed: 15
 seconds).
 """
 

@@ -5,8 +5,8 @@ English text of Python's own help topics.
 
 Two layers of 256; Adam at 4e-3 falling to 4e-4, gradients clipped at 5. Every window starts from a
 state of zero.
-Expected: a validation loss of 1.28 nats per character (at most 1.35) after 1000 steps, 4 minutes on
-2 cores.
+Expected: a validation loss of 1.28 nats per character (at most 1.35) after 1000 steps, ten minutes
+on 2 cores.
 """
 
 import optax

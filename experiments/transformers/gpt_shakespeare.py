@@ -7,7 +7,7 @@ biases; batch 12, AdamW (beta2 0.99, decay 0.1 on matrices), 100 steps of warm-u
 tenth, gradients clipped at 1; the rate is 2e-3, twice nanoGPT's. Its setting written in torch gave the
 same losses, step by step, from the same weights and batches (60 steps, to 1e-5).
 
-Expected: a validation loss of at most 1.90 after 2000 steps (measured 1.824), 3 minutes on 2 cores.
+Expected: a validation loss of at most 1.90 after 2000 steps (measured 1.824), 4 minutes on one core.
 With ``--lr 1e-3``, nanoGPT's own rate, 1.908 and 1.914 (seeds 0, 1), on the whole validation text in
 windows that do not overlap; nanoGPT estimates its 1.88 on 240 random windows, with a standard error
 of 0.015.

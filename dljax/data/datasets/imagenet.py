@@ -46,8 +46,8 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Source, Source]:
     ``dljax.data.images.random_resized_crop`` and ``center_crop``.
 
     Args:
-        data: a folder with train/<class>/ and val/<class>/, or with a prepared TFDS set
-            ``imagenet2012``; "" looks in the user's TFDS folder.
+        data: a folder with train/<class>/ and val/<class>/ (the classes are train's folders), or with
+            a prepared TFDS set ``imagenet2012``; "" looks in the user's TFDS folder.
         fake: as many training examples, made on the fly, and 1000 for validation.
     """
     if fake:
@@ -60,7 +60,7 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Source, Source]:
         )
         return disk.ImageRecords(train), disk.ImageRecords(test)
     if data and (home / "train").is_dir() and (home / "val").is_dir():
-        return disk.folder(home / "train"), disk.folder(home / "val")
+        return disk.folder(home / "train"), disk.folder(home / "val", like=home / "train")
     if data:
         raise UserError(f"--data {data}: expected train/<class>/ and val/<class>/ of image files")
     ways = tfds.ways_out("imagenet2012", "train/<class>/ and val/<class>/ image files")

@@ -14,14 +14,20 @@ from dljax.errors import UserError
 
 CLASSES = 2  # 0 membrane, 1 cell
 _HELD_OUT = 5  # every fifth slice is a test slice
+_MEANING = "expected 0 (membrane) and 255 (cell)"
 
 
 def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
     """(train, test): ``image`` uint8 [n, h, w, 1], ``label`` int32 [n, h, w].
 
     Args:
-        data: a folder with image/*.png and label/*.png of the same names (label 255 = cell).
+        data: a folder with image/*.png and label/*.png of the same names; labels are 0 (membrane)
+            and 255 (cell).
         fake: made-up slices of the real ones' 512x512 pixels.
+
+    Raises:
+        UserError: slices or labels are absent or of several sizes, or labels of other values: masks
+            saved as 0 and 1 would otherwise be all membrane, and easily learned.
     """
     if fake:
         return fake_data.regions(8, 512), fake_data.regions(2, 512, split=1)
@@ -39,10 +45,18 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
         if not twin.is_file():
             raise UserError(f"{path} has no label {twin}")
         images.append(read_image(path, 1))
-        labels.append((read_image(twin, 1)[..., 0] > 127).astype(np.int32))
+        pixels = read_image(twin, 1)[..., 0]
+        other = np.setdiff1d(pixels, (0, 255))
+        if len(other):
+            raise UserError(
+                f"{twin} holds the value {other[0]}: {_MEANING}; save the masks as those"
+            )
+        labels.append((pixels == 255).astype(np.int32))
         if images[-1].shape != images[0].shape or labels[-1].shape != images[0].shape[:2]:
             raise UserError(f"{path} is {images[-1].shape}: slices and labels must have one size")
     image, label = np.stack(images), np.stack(labels)
+    if label.min() == label.max():
+        raise UserError(f"all labels in {twin.parent} hold {255 * label.max()} alone: {_MEANING}")
     test = np.arange(len(paths)) % _HELD_OUT == _HELD_OUT - 1 if len(paths) >= _HELD_OUT else None
     test = np.arange(len(paths)) == len(paths) - 1 if test is None else test
     return (

@@ -10,6 +10,7 @@ import numpy as np
 
 from dljax.data.pipeline import Examples
 from dljax.data.sources import files
+from dljax.errors import UserError
 
 
 def through_grain(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
@@ -20,15 +21,17 @@ def through_grain(items: Sequence[Any], function: Callable[[Any], Any]) -> list[
     return list(grain.MapDataset.source(items).map(function).to_iter_dataset(options))
 
 
-def _encoded(examples: Sequence[tuple[bytes, int]]) -> Examples:
-    encoded = np.empty(len(examples), object)  # bytes of different lengths
-    encoded[:] = [raw for raw, _ in examples]
-    return {"encoded": encoded, "label": np.array([label for _, label in examples], np.int32)}
+def _encoded(examples: Sequence[tuple[bytes, int, str]]) -> Examples:
+    raw, label, origin = zip(*examples, strict=True)
+    encoded = np.empty(len(raw), object)  # bytes of different lengths
+    encoded[:] = raw
+    return {"encoded": encoded, "label": np.array(label, np.int32), "origin": np.array(origin)}
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Files and their labels; gathers ``encoded`` (the files' bytes) and ``label``."""
+    """Files and their labels; gathers ``encoded`` (the files' bytes), ``label`` and ``origin`` (their
+    names, for errors)."""
 
     paths: Sequence[Path]
     label: np.ndarray
@@ -37,8 +40,12 @@ class ImageFiles:
         return len(self.paths)
 
     def gather(self, indices: np.ndarray) -> Examples:
-        def read(i: int) -> tuple[bytes, int]:
-            return self.paths[i].read_bytes(), int(self.label[i])
+        def read(i: int) -> tuple[bytes, int, str]:
+            path = self.paths[i]
+            try:
+                return path.read_bytes(), int(self.label[i]), str(path)
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
         return _encoded(through_grain([int(i) for i in indices], read))
 
@@ -53,10 +60,13 @@ class ImageRecords:
         return len(self.records)
 
     def gather(self, indices: np.ndarray) -> Examples:
-        got = self.records.__getitems__([int(i) for i in indices])
-        return _encoded([(record["image"], int(record["label"])) for record in got])
+        where = [int(i) for i in indices]
+        pairs = zip(where, self.records.__getitems__(where), strict=True)
+        return _encoded(
+            [(r["image"], int(r["label"]), f"image {i} of the TFDS split") for i, r in pairs]
+        )
 
 
-def folder(path: Path) -> ImageFiles:
-    """A folder with one folder of images per class."""
-    return ImageFiles(*files.class_folders(path))
+def folder(path: Path, like: Path | None = None) -> ImageFiles:
+    """A folder with one folder of images per class, labelled as ``files.class_folders`` says."""
+    return ImageFiles(*files.class_folders(path, like))

@@ -1,15 +1,21 @@
 """Labelled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
 
 import gzip
+import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from dljax.data.pipeline import Examples
 from dljax.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 _SPLITS = {"train": ("train", "training"), "test": ("test", "t10k", "testing", "val")}
@@ -44,35 +50,88 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is a single array: expected an npz file") from None
 
 
-def class_folders(folder: Path) -> tuple[list[Path], np.ndarray]:
-    """(files, labels) of a folder with one folder of images per class, classes in sorted order."""
-    classes = sorted((p for p in folder.iterdir() if p.is_dir()), key=_natural)
+def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], np.ndarray]:
+    """(files, labels) of a folder with one folder of images per class.
+
+    Args:
+        folder: of one split.
+        like: the training split's folder: a label is a class's position among its class folders,
+            sorted, so that both splits mean the same by it; by default ``folder`` itself.
+
+    Raises:
+        UserError: fewer than two classes, a class without images, or one that ``like`` lacks; what is
+            called an image and is no file.
+    """
+    names = _class_names(like or folder)
+    if len(names) < 2:
+        raise UserError(
+            f"{like or folder}: expected one folder of images per class, found {len(names)}"
+        )
+    here = _class_names(folder)
+    if not here:
+        raise UserError(f"{folder}: expected one folder of images per class, found none")
     paths, labels = [], []
-    for label, home in enumerate(classes):
-        here = sorted(p for p in home.rglob("*") if p.suffix.lower() in SUFFIXES)
-        if not here:
+    for name in here:
+        home = folder / name
+        if name not in names:
+            raise UserError(
+                f"{home}: no folder {name!r} in {like}, which says what the classes are: add it "
+                "there, or remove it here"
+            )
+        found = sorted(_images(home))
+        if not found:
             raise UserError(f"{home} holds no images ({', '.join(SUFFIXES)})")
-        paths += here
-        labels += [label] * len(here)
-    if len(classes) < 2:
-        raise UserError(f"{folder}: expected one folder of images per class, found {len(classes)}")
+        paths += found
+        labels += [names.index(name)] * len(found)
     return paths, np.asarray(labels, np.int32)
 
 
-def _natural(path: Path) -> tuple:
+def _images(home: Path) -> Iterator[Path]:
+    """The image files of a folder and of the folders in it. What each entry is, the listing says: to
+    look at a million files one by one takes minutes where the disk is across a network."""
+    with os.scandir(home) as entries:
+        for entry in entries:
+            path = Path(entry.path)
+            if path.suffix.lower() in SUFFIXES:
+                if not entry.is_file():
+                    what = "a folder" if entry.is_dir() else "a link to nothing"
+                    raise UserError(
+                        f"{path} is {what}: expected an image file; remove or rename it"
+                    )
+                yield path
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _images(path)
+
+
+def _class_names(folder: Path) -> list[str]:
+    return sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_natural)
+
+
+def _natural(name: str) -> tuple:
     """Sorting key under which class folders 2 and 10 come in that order."""
-    return (0, int(path.name), "") if path.name.isdigit() else (1, 0, path.name)
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+
+
+def decoded(file: Path | BinaryIO, name: object, channels: int = 3) -> "Image":
+    """An image file, or its bytes, as an image: 1 channel is grey, 3 are RGB.
+
+    Raises:
+        UserError: it holds no image; ``name`` is what the message calls it.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as image:
+            return image.convert("L" if channels == 1 else "RGB")
+    except UnidentifiedImageError:
+        raise UserError(f"{name} is no image, or truncated: its format is not known") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{name} is no image, or truncated ({error})") from None
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
     """One image file as uint8 [h, w, channels]; channels 1 is grey, 3 is RGB."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is no image, or truncated ({error})") from None
+    pixels = np.asarray(decoded(path, path, channels))
     return pixels[..., None] if channels == 1 else pixels
 
 
@@ -117,7 +176,7 @@ def labelled_images(folder: Path, shape: tuple[int, int, int], classes: int) -> 
     - idx, .gz or not: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-...``;
     - npz: ``train.npz`` and ``test.npz`` with image and label, or one file with x_train, y_train,
       x_test, y_test;
-    - images: ``train/<class>/*.png`` and ``test/<class>/*.png``.
+    - images: ``train/<class>/*.png`` and ``test/<class>/*.png``; the classes are train's folders.
 
     Returns:
         {"train", "test"}: ``image`` uint8 [n, *shape], ``label`` int32 [n].
@@ -143,7 +202,7 @@ def labelled_images(folder: Path, shape: tuple[int, int, int], classes: int) -> 
             raise UserError(f"{folder} has {train.name}/ but no test/")
         out = {}
         for split, home in (("train", train), ("test", test)):
-            paths, label = class_folders(home)
+            paths, label = class_folders(home, train)
             pixels = [read_image(p, shape[-1]) for p in paths]
             odd = next((i for i, x in enumerate(pixels) if x.shape != shape), None)
             if odd is not None:

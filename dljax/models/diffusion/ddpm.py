@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
+from dljax.errors import UserError
 from dljax.nn import Conv, Dropout, dense
 
 # As in the paper's code: uniform with variance 1 / fan_avg, and zero where a residual branch ends.
@@ -68,7 +69,7 @@ class Attention(nn.Module):
 
 
 class DDPM(nn.Module):
-    """The noise in an image at a time: eps(x_t, t).
+    """The noise in an image at a time: eps(x_t, t); sides must divide by 2 ** (len(widths) - 1).
 
     Attributes:
         widths: channels per level; each level halves the sides.
@@ -76,6 +77,9 @@ class DDPM(nn.Module):
         attention: the levels with attention, beside the middle.
         channels: of the image.
         groups: of GroupNorm.
+
+    Raises:
+        UserError: other sides.
     """
 
     widths: tuple[int, ...] = (128, 256, 256, 256)
@@ -90,6 +94,13 @@ class DDPM(nn.Module):
         self, image: Float[Array, "b h w c"], time: Int[Array, " b"], *, train: bool
     ) -> Float[Array, "b h w c"]:
         first, last = self.widths[0], len(self.widths) - 1
+        h, w = image.shape[1:3]
+        if h % 2**last or w % 2**last:  # else a skip meets an upsampled map of another size
+            near = "x".join(str(max(1, round(side / 2**last)) * 2**last) for side in (h, w))
+            raise UserError(
+                f"images of {h}x{w} pixels: a DDPM of {last + 1} levels halves the sides, so they must "
+                f"be multiples of {2**last}; the nearest is {near}"
+            )
         t = time_embedding(time, first).astype(image.dtype)
         t = nn.Dense(4 * first, kernel_init=_INIT, name="time1")(t)
         t = nn.Dense(4 * first, kernel_init=_INIT, name="time2")(jax.nn.silu(t))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
+from dljax.errors import UserError
 from dljax.nn import Conv, ConvTranspose, Dropout, max_pool
 
 # Section 3: a Gaussian of standard deviation sqrt(2 / N), N the inputs of a neuron.
@@ -31,6 +32,9 @@ class UNet(nn.Module):
 
     Convolutions are padded, where the paper's lose a border and its skips are cropped: the output
     then has the input's size. Dropout stands at the end of the contracting path, as the paper has it.
+
+    Raises:
+        UserError: other sides.
     """
 
     classes: int = 2
@@ -41,6 +45,14 @@ class UNet(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w classes"]:
+        h, w = image.shape[1:3]
+        unit = 2 ** (len(self.widths) - 1)
+        if h % unit or w % unit:  # else a skip meets an upsampled map of another size
+            near = "x".join(str(max(1, round(side / unit)) * unit) for side in (h, w))
+            raise UserError(
+                f"images of {h}x{w} pixels: a U-Net of {len(self.widths)} levels halves the sides, so "
+                f"they must be multiples of {unit}; the nearest is {near}"
+            )
         x, skips = image, []
         for level, width in enumerate(self.widths[:-1]):
             x = DoubleConv(width, name=f"down{level}")(x)
