@@ -67,6 +67,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["eval", "nowhere"], "nowhere does not exist"),
         (["sample", "."], "holds no run"),
         (["sample", "nowhere"], "nowhere does not exist"),
+        (["eval", "long" * 75], "does not exist: name a run's folder"),
         (["sample", "long" * 75], "does not exist: name a run's folder"),
     ],
     ids=lambda x: x if isinstance(x, str) else None,

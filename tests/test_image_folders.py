@@ -123,3 +123,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     bad.unlink()
     with pytest.raises(UserError, match=f"{bad} cannot be read"):
         list(EvalSet(val, 2, images.center_crop(8)).batches())
+
+
+def test_hidden_folders_are_no_classes(tmp_path):
+    write(tmp_path, "train", range(3))
+    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
+    assert len(files.class_folders(tmp_path / "train")[0]) == 3
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path):
+    with pytest.raises(UserError, match="gone cannot be read: No such file"):
+        files.class_folders(tmp_path / "gone")

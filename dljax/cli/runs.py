@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,8 +28,9 @@ def read_record(path: Path) -> dict[str, Any]:
         UserError: this is no folder of a run.
     """
     file = path / "record.json"
-    if not file.is_file() or not (path / "experiment.py").is_file():
-        what = "holds no run (no record.json)" if path.is_dir() else "does not exist"
+    # os.path's, which says no to a word that is too long for a file's name, where Path's raises.
+    if not (os.path.isfile(file) and os.path.isfile(path / "experiment.py")):
+        what = "holds no run (no record.json)" if os.path.isdir(path) else "does not exist"
         raise UserError(f"{path} {what}: name a run's folder, or an experiment file")
     try:
         return json.loads(file.read_text())

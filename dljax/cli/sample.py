@@ -34,8 +34,6 @@ def main(argv: list[str]) -> int:
         parser.parse_known_args(argv)  # --help ends here
         parser.error("name a run's folder")
     path = Path(argv[places[0]])
-    if not os.path.exists(path):
-        raise UserError(f"{path} does not exist: name a run's folder")
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
     options, _, _, words = parse_with_knobs(

@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -86,10 +87,25 @@ def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], n
     return paths, np.asarray(labels, np.int32)
 
 
+@contextmanager
+def _listed(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
+    """The entries of a folder.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        entries = os.scandir(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror or error}") from None
+    with entries:
+        yield entries
+
+
 def _images(home: Path) -> Iterator[Path]:
     """The image files of a folder and of the folders in it. What each entry is, the listing says: to
     look at a million files one by one takes minutes where the disk is across a network."""
-    with os.scandir(home) as entries:
+    with _listed(home) as entries:
         for entry in entries:
             path = Path(entry.path)
             if path.suffix.lower() in SUFFIXES:
@@ -104,7 +120,10 @@ def _images(home: Path) -> Iterator[Path]:
 
 
 def _class_names(folder: Path) -> list[str]:
-    return sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_natural)
+    """Folders of a folder, but for the hidden ones that editors and notebooks leave."""
+    with _listed(folder) as entries:
+        names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+    return sorted(names, key=_natural)
 
 
 def _natural(name: str) -> tuple:
