@@ -1,5 +1,7 @@
 """VAE, DCGAN, U-Net, DDPM: closed forms, moments, samplers, who moves whom."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ from dljax.models.adversarial import dcgan
 from dljax.models.autoencoders import vae
 from dljax.models.diffusion import ddpm as ddpm_model
 from dljax.models.segmentation import unet
-from dljax.objectives.adversarial import adversarial
+from dljax.objectives.adversarial import adversarial, energy_distance
 from dljax.objectives.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sampler
 from dljax.objectives.linen import forward
 from dljax.objectives.reconstruction import kl_to_standard_normal, variational
@@ -122,6 +124,67 @@ def test_batch_statistics_are_of_real_and_made_images_apart(game):
         aux.extra["discriminator"],
         state,
     )
+
+
+@pytest.mark.parametrize(
+    "x, y, distance",
+    [
+        # between: 1, 3, 1, 1; within: 2 and 2
+        ([[0.0], [2.0]], [[1.0], [3.0]], 2 * 1.5 - 2 - 2),
+        ([[0.0, 0.0]] * 2, [[3.0, 4.0]] * 3, 2 * 5.0),
+        # the corners of a triangle with sides 3, 4 and 5, and one of them twice
+        ([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]], [[0.0, 0.0]] * 2, 2 * 7 / 3 - 4),
+    ],
+)
+def test_energy_distance_of_points_by_hand(x, y, distance):
+    share = energy_distance(jnp.array(x), jnp.array(y))
+    assert share.shape == (len(x),)
+    np.testing.assert_allclose(share.mean(), distance, atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+def test_energy_distance_of_gaussians(shift, key):
+    """N(0, 1) and N(d, 1): twice the mean of |N(d, 2)| less twice that of |N(0, 2)|; 0 for d = 0."""
+
+    def mean_distance(d):
+        tail = 0.5 * math.erfc(d / 2)  # of N(d, 2) below 0
+        return 2 / np.sqrt(np.pi) * np.exp(-(d**2) / 4) + d * (1 - 2 * tail)
+
+    x, y = jax.random.normal(key, (2, 2000, 8, 1))
+    shares = jax.vmap(energy_distance)(x, shift + y)
+    expected = 2 * (mean_distance(shift) - mean_distance(0))
+    # Four standard errors of the mean over batches; pairs with themselves would add 2 x 1.13 / 8.
+    atol = 4 * shares.mean(1).std() / np.sqrt(len(shares))
+    assert atol < 0.5 * 2 * mean_distance(0) / 8
+    np.testing.assert_allclose(shares.mean(), expected, atol=atol)
+
+
+def test_padding_does_not_count_in_the_energy_distance(key):
+    x, y = jax.random.normal(key, (2, 7, 3, 2))
+    counts = jnp.array([1, 1, 0, 1, 1, 0, 1])
+    whole = energy_distance(x[counts > 0], y)
+    # Sums of the same numbers in another order.
+    np.testing.assert_allclose(energy_distance(x, y, counts)[counts > 0], whole, rtol=1e-5)
+    alone = energy_distance(x, y, jnp.arange(7) == 2)
+    assert alone[2] == 0 and np.isfinite(alone).all()
+
+
+def test_a_game_measures_its_samples(game):
+    """With padding, and against what the generator makes of the same noise."""
+    model, task, batch, params, extra = game
+    key = jax.random.key(4)
+    mask = jnp.array([1.0] * 5 + [0.0] * 3)
+    measured = task.evaluate(params, extra, {**batch, "mask": mask}, key)
+    assert set(measured) == {"real", "fake", "energy"}
+    noise = axes.normal(jax.random.split(key)[1], (8, model.latent))
+    made, _ = forward(
+        model.parts()[0], params["generator"], extra["generator"], noise, key=None, train=False
+    )
+    expected = energy_distance(batch["image"][:5], made)
+    np.testing.assert_allclose(measured["energy"][:5], expected, rtol=1e-4)
+    # Chances of one half tell nothing of these samples, which are grey. Their distance does.
+    np.testing.assert_allclose(measured["fake"], 0.5, atol=0.02)
+    assert measured["energy"].mean() > 1
 
 
 # A class for every pixel
