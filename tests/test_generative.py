@@ -298,6 +298,22 @@ def test_ancestral_step_is_equation_7(key):
     np.testing.assert_allclose(sampled, clean(x1, 0), atol=1e-5)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 50, 999, 0])
+def test_sampling_starts_from_the_last_time(steps, key):
+    """Pure noise is an image of the last time and of no other; from there down to 0, evenly."""
+    seen = []
+
+    def predict(params, x, time):
+        jax.debug.callback(lambda t: seen.append(int(t[0])), time, ordered=True)
+        return x
+
+    ddim(predict, (1, 1), steps=steps)(None, key)
+    jax.effects_barrier()
+    assert seen[0] == 999 and len(seen) == (steps or 1000)
+    if len(seen) > 1:
+        np.testing.assert_allclose(seen, np.linspace(999, 0, len(seen)), atol=0.5 + 1e-9)
+
+
 def test_ddim_depends_on_the_first_noise_alone(key):
     model = models.build(ddpm_model, "tiny")
     image, time = jnp.zeros((2, 8, 8, 1)), jnp.zeros((2,), jnp.int32)
