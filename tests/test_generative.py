@@ -1,5 +1,7 @@
 """VAE, DCGAN, U-Net, DDPM: closed forms, moments, samplers, who moves whom."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ from dljax.models.adversarial import dcgan
 from dljax.models.autoencoders import vae
 from dljax.models.diffusion import ddpm as ddpm_model
 from dljax.models.segmentation import unet
-from dljax.objectives.adversarial import adversarial
+from dljax.objectives.adversarial import adversarial, energy_distance
 from dljax.objectives.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sampler
 from dljax.objectives.linen import forward
 from dljax.objectives.reconstruction import kl_to_standard_normal, variational
@@ -125,6 +127,67 @@ def test_batch_statistics_are_of_real_and_made_images_apart(game):
     )
 
 
+@pytest.mark.parametrize(
+    "x, y, distance",
+    [
+        # between: 1, 3, 1, 1; within: 2 and 2
+        ([[0.0], [2.0]], [[1.0], [3.0]], 2 * 1.5 - 2 - 2),
+        ([[0.0, 0.0]] * 2, [[3.0, 4.0]] * 3, 2 * 5.0),
+        # the corners of a triangle with sides 3, 4 and 5, and one of them twice
+        ([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]], [[0.0, 0.0]] * 2, 2 * 7 / 3 - 4),
+    ],
+)
+def test_energy_distance_of_points_by_hand(x, y, distance):
+    share = energy_distance(jnp.array(x), jnp.array(y))
+    assert share.shape == (len(x),)
+    np.testing.assert_allclose(share.mean(), distance, atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+def test_energy_distance_of_gaussians(shift, key):
+    """N(0, 1) and N(d, 1): twice the mean of |N(d, 2)| less twice that of |N(0, 2)|; 0 for d = 0."""
+
+    def mean_distance(d):
+        tail = 0.5 * math.erfc(d / 2)  # of N(d, 2) below 0
+        return 2 / np.sqrt(np.pi) * np.exp(-(d**2) / 4) + d * (1 - 2 * tail)
+
+    x, y = jax.random.normal(key, (2, 2000, 8, 1))
+    shares = jax.vmap(energy_distance)(x, shift + y)
+    expected = 2 * (mean_distance(shift) - mean_distance(0))
+    # Four standard errors of the mean over batches; pairs with themselves would add 2 x 1.13 / 8.
+    atol = 4 * shares.mean(1).std() / np.sqrt(len(shares))
+    assert atol < 0.5 * 2 * mean_distance(0) / 8
+    np.testing.assert_allclose(shares.mean(), expected, atol=atol)
+
+
+def test_padding_does_not_count_in_the_energy_distance(key):
+    x, y = jax.random.normal(key, (2, 7, 3, 2))
+    counts = jnp.array([1, 1, 0, 1, 1, 0, 1])
+    whole = energy_distance(x[counts > 0], y)
+    # Sums of the same numbers in another order.
+    np.testing.assert_allclose(energy_distance(x, y, counts)[counts > 0], whole, rtol=1e-5)
+    alone = energy_distance(x, y, jnp.arange(7) == 2)
+    assert alone[2] == 0 and np.isfinite(alone).all()
+
+
+def test_a_game_measures_its_samples(game):
+    """With padding, and against what the generator makes of the same noise."""
+    model, task, batch, params, extra = game
+    key = jax.random.key(4)
+    mask = jnp.array([1.0] * 5 + [0.0] * 3)
+    measured = task.evaluate(params, extra, {**batch, "mask": mask}, key)
+    assert set(measured) == {"real", "fake", "energy"}
+    noise = axes.normal(jax.random.split(key)[1], (8, model.latent))
+    made, _ = forward(
+        model.parts()[0], params["generator"], extra["generator"], noise, key=None, train=False
+    )
+    expected = energy_distance(batch["image"][:5], made)
+    np.testing.assert_allclose(measured["energy"][:5], expected, rtol=1e-4)
+    # Chances of one half tell nothing of these samples, which are grey. Their distance does.
+    np.testing.assert_allclose(measured["fake"], 0.5, atol=0.02)
+    assert measured["energy"].mean() > 1
+
+
 # A class for every pixel
 
 
@@ -135,6 +198,27 @@ def test_overlap_by_hand():
     # class 0: 1 of 2, class 1: 2 of 3; the second image is right; classes that do not occur are out
     np.testing.assert_allclose(iou, [(1 / 2 + 2 / 3) / 2, 1.0], rtol=1e-6)
     np.testing.assert_allclose(dice, [(2 / 3 + 4 / 5) / 2, 1.0], rtol=1e-6)
+
+
+def test_unet_starts_at_the_paper_s_deviation(key):
+    """sqrt(2 / N), Ronneberger et al. section 3; counted layer by layer, not by the initialiser."""
+    model = models.build(unet, "small")
+    params = jax.jit(lambda k: model.init(k, jnp.zeros((1, 16, 16, 1)), train=False))(key)["params"]
+    seen = 0
+    for path, kernel in jax.tree_util.tree_leaves_with_path(params):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name.endswith("bias"):
+            assert not kernel.any()
+            continue
+        # An up-convolution's pixel is made of one input pixel, another one's of a whole window.
+        window = 1 if name.startswith("upsample") else kernel.shape[0] * kernel.shape[1]
+        expected = np.sqrt(2 / (window * kernel.shape[2]))
+        # Four standard errors of the deviation of so many draws.
+        np.testing.assert_allclose(
+            kernel.std(), expected, rtol=4 / np.sqrt(2 * kernel.size), err_msg=name
+        )
+        seen += 1
+    assert seen == 2 * 7 + 3 + 1
 
 
 def test_unet_keeps_the_size_and_learns(key):
@@ -263,6 +347,22 @@ def test_ancestral_step_is_equation_7(key):
     sampled = ddpm(predict, (5, 1), schedule=schedule)(None, key)
     # The last step returns the clean image itself; float32 against float64.
     np.testing.assert_allclose(sampled, clean(x1, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 50, 999, 0])
+def test_sampling_starts_from_the_last_time(steps, key):
+    """Pure noise is an image of the last time and of no other; from there down to 0, evenly."""
+    seen = []
+
+    def predict(params, x, time):
+        jax.debug.callback(lambda t: seen.append(int(t[0])), time, ordered=True)
+        return x
+
+    ddim(predict, (1, 1), steps=steps)(None, key)
+    jax.effects_barrier()
+    assert seen[0] == 999 and len(seen) == (steps or 1000)
+    if len(seen) > 1:
+        np.testing.assert_allclose(seen, np.linspace(999, 0, len(seen)), atol=0.5 + 1e-9)
 
 
 def test_ddim_depends_on_the_first_noise_alone(key):

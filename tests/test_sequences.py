@@ -6,8 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+import dljax
 from dljax import models
 from dljax.analysis.generate import generate, pick
 from dljax.data import EvalSet, Pipeline
@@ -130,6 +132,28 @@ def test_lstm_is_the_equations(key):
     expected = x @ p["head"]["kernel"] + p["head"]["bias"][None, None]
     logits = model.apply({"params": params}, tokens, train=False)
     np.testing.assert_allclose(logits, expected, atol=3e-6)  # float32 against float64
+
+
+def test_penn_treebank_rate_is_the_programs(key):
+    """Five epochs at 1.0, then half of that, a quarter, ... and 1/256 in the thirteenth."""
+    experiment = dljax.load("experiments/recurrent/lstm_ptb.py")(fake=True, variant="tiny")
+    epoch, batch = experiment.eval_every, experiment.data.batch(0)
+    assert batch["tokens"].shape == (20, 20) and experiment.total_steps == 13 * epoch
+    state, update = jax.jit(experiment.learner.init)(key, batch), jax.jit(experiment.learner.update)
+
+    def moved(step):
+        """How far one update goes at that count of the schedule: the gradient is the same one."""
+        opt = jax.tree.map(lambda count: jnp.full_like(count, step), state.opt)
+        after, metrics = update(state._replace(opt=opt), batch)
+        return optax.tree.norm(optax.tree.sub(after.params, state.params)), metrics
+
+    at_first, metrics = moved(0)
+    # Steps are told from differences of parameters near 0.1, in float32.
+    np.testing.assert_allclose(at_first, jnp.minimum(20 * metrics["model/grad_norm"], 5), rtol=1e-5)
+    for index in range(13):
+        for step in (index * epoch, (index + 1) * epoch - 1):
+            halvings = max(index - 4, 0)
+            np.testing.assert_allclose(moved(step)[0] / at_first, 2.0**-halvings, rtol=1e-5)
 
 
 def test_training_windows_start_anywhere():

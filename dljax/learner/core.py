@@ -124,8 +124,9 @@ def make_learner(
             in the same step already moved, and is differentiated for its own alone.
         evaluate: (params, extra, batch, key) -> metrics per example; given the moving average of the
             parameters where there is one.
-        ema: decay of the moving average of the parameters, or None. As in Ho et al. 2020, the decay
-            is warmed up, min(ema, (1 + step) / (10 + step)), so that the start is forgotten.
+        ema: decay of the moving average of the parameters, or None. The decay is warmed up, so that the
+            start is forgotten: min(ema, (1 + step) / (10 + step)), as TensorFlow's
+            ``ExponentialMovingAverage`` does where it is given ``num_updates``.
         wrap: applied to every player's gradient function (the combinators' seam).
 
     Metrics carry, per player, ``<name>/loss`` and ``<name>/grad_norm`` beside what the losses report.

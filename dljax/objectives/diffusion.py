@@ -116,12 +116,15 @@ def sampler(
         predict: (params, x_t, time) -> eps, e.g. the model with its averaged parameters.
         shape: of the images, [n, h, w, c].
         schedule: the one that the model was trained with; by default the paper's.
-        steps: how many of the schedule's times are visited, evenly spaced; 0 visits all.
+        steps: how many of the schedule's times are visited, evenly spaced from the last to the first
+            (the last alone, where it is 1); 0 visits all.
         eta: share of fresh noise, 0..1.
     """
     noising = schedule or linear_schedule()
     count = steps or noising.steps
-    times = np.round(np.linspace(0, noising.steps - 1, count)).astype(np.int32)[::-1]
+    # From the top: the noise that sampling starts from is an image of the last time, whatever follows.
+    spaced = np.linspace(0, noising.steps - 1, max(count, 2))[::-1][:count]
+    times = np.round(spaced).astype(np.int32)
     signal_s = np.append(noising.signal[times[1:]], np.float32(1.0))
     visits = (times, noising.signal[times], signal_s, np.arange(count, dtype=np.int32))
 

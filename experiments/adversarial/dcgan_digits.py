@@ -2,14 +2,15 @@
 
     dljax train experiments/adversarial/dcgan_digits.py
 
-Expected: samples that read as digits after 60 epochs; the discriminator still gives made images a
-chance of at least 5 % of being real (it has not won); two minutes on 2 cores.
+Expected: samples that read as digits after 60 epochs, at an energy distance of at most 0.2 from the
+test images (measured 0.09; 22.8 before training, 0.65 for real digits of five classes), two minutes
+on one core.
 """
 
 import jax
 import optax
 
-from dljax import Experiment, at_least, models
+from dljax import Experiment, at_most, models
 from dljax.analysis.pictures import grid
 from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import digits
@@ -57,6 +58,6 @@ def experiment(
         evals={"test": EvalSet(test, 359, transforms.signed)},
         eval_every=batches.steps(10),
         views={"samples": samples},
-        expect={"test/fake": at_least(0.05)},
+        expect={"test/energy": at_most(0.2)},
         seed=seed,
     )

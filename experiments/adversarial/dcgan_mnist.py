@@ -2,14 +2,15 @@
 
     dljax train experiments/adversarial/dcgan_mnist.py
 
-Expected: samples of which most read as digits after 8 epochs, twelve minutes on one core; the
-discriminator still gives made images a chance of at least 5 % of being real (it has not won).
+Expected: samples of which most read as digits after 8 epochs, at an energy distance of at most 0.2
+from the test images (measured 0.10; 33.2 before training, 0.31 for real digits of five classes),
+ten minutes on one core.
 """
 
 import jax
 import optax
 
-from dljax import Experiment, at_least, models
+from dljax import Experiment, at_most, models
 from dljax.analysis.pictures import grid
 from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import mnist
@@ -58,6 +59,6 @@ def experiment(
         evals={"test": EvalSet(test, 500, transforms.signed)},
         eval_every=batches.steps(1),
         views={"samples": samples},
-        expect={"test/fake": at_least(0.05)},
+        expect={"test/energy": at_most(0.2)},
         seed=seed,
     )

@@ -2,8 +2,10 @@
 
     dljax train experiments/convnets/resnet20_cifar10.py --on configs/gpu.toml
 
-The paper's recipe: SGD with momentum 0.9, rate 0.1 divided by ten after 32k and 48k of 64k steps,
-weight decay 1e-4, 4-pixel padding with random crops and mirroring, batch 128.
+From the paper: SGD with momentum 0.9, rate 0.1 divided by ten after 32k and 48k of 64k steps,
+weight decay 1e-4, 4-pixel padding with random crops and mirroring, batch 128. The paper subtracts
+every pixel's mean and pads after that; here images are padded with black, then standardized by
+ImageNet's means and deviations of the channels.
 Expected: 91.25 % test accuracy after 164 epochs; not yet run.
 """
 

@@ -12,7 +12,9 @@ from dljax.errors import UserError
 from dljax.nn import Conv, ConvTranspose, Dropout, max_pool
 
 # Section 3: a Gaussian of standard deviation sqrt(2 / N), N the inputs of a neuron.
-_HE = nn.initializers.he_normal()
+_HE = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+# A pixel of an up-convolution with kernel = stride has one input pixel: N is c, not 4 c.
+_HE_UP = nn.initializers.variance_scaling(2.0, "fan_in", "normal", batch_axis=(0, 1))
 
 
 class DoubleConv(nn.Module):
@@ -62,10 +64,10 @@ class UNet(nn.Module):
         x = Dropout(self.dropout, name="dropout")(x, train=train)
         for level in reversed(range(len(self.widths) - 1)):
             width = self.widths[level]
-            x = ConvTranspose(width, (2, 2), 2, kernel_init=_HE, name=f"upsample{level}")(x)
+            x = ConvTranspose(width, (2, 2), 2, kernel_init=_HE_UP, name=f"upsample{level}")(x)
             x = jnp.concatenate([skips[level], x], axis=-1)
             x = DoubleConv(width, name=f"up{level}")(x)
-        return Conv(self.classes, (1, 1), name="output")(x)
+        return Conv(self.classes, (1, 1), kernel_init=_HE, name="output")(x)
 
 
 MODEL = UNet
