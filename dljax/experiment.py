@@ -1,11 +1,7 @@
 """What an experiment file returns: which learner, on which data, for how long, and what to expect."""
 
-import ast
 import copy
-import importlib.util
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dljax.beside import Modules, read_source, run_text
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State
@@ -82,12 +79,10 @@ class Origin(NamedTuple):
     knobs: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
-    def of_file(cls, path: Path, knobs: Mapping[str, Any], beside: Path | None = None) -> "Origin":
-        """That of a file with these knobs; ``beside`` is the folder it imports from, by default its
-        own. Nothing is run."""
-        folder = path.resolve().parent
-        found = siblings(path, beside or folder)
-        return cls(path.stem, path.read_text(), str(folder), found, knobs)
+    def of_file(cls, path: Path, knobs: Mapping[str, Any]) -> "Origin":
+        """That of a file with these knobs; nothing is run."""
+        text, folder = read_source(path), path.resolve().parent
+        return cls(path.stem, text, str(folder), Modules.of(text, folder).texts, knobs)
 
 
 @dataclass(frozen=True)
@@ -103,8 +98,9 @@ class Experiment:
         expect: "eval/metric" or a training metric -> at_least(...) or at_most(...).
         seed: of the root key; several for a learner of as many models (``many_seeds``), each with the
             key that it has when it is trained alone.
-        origin: which file it came from, filled in by ``load``. An experiment that is built or changed
-            by hand (``dataclasses.replace``) has none, and needs a run's folder by name.
+        origin: which file it came from, filled in by ``load``.
+        whole: it is as its file made it. An experiment that is built or changed by hand
+            (``dataclasses.replace``) is not, and needs a run's folder by name.
     """
 
     learner: Learner | None = None
@@ -116,7 +112,8 @@ class Experiment:
     views: Mapping[str, View] = field(default_factory=dict)
     expect: Mapping[str, Expect] = field(default_factory=dict)
     seed: int | tuple[int, ...] = 0
-    origin: Origin = field(default=Origin(), init=False)
+    origin: Origin = Origin()
+    whole: bool = field(default=False, init=False)
 
     def __post_init__(self):
         if not self.phases:
@@ -125,11 +122,8 @@ class Experiment:
             object.__setattr__(self, "phases", (Phase(self.learner, self.data, self.steps),))
         elif self.learner is not None or self.data is not None or self.steps:
             one = self.phases[0]
-            if len(self.phases) > 1 or (one.learner, one.data, one.steps) != (
-                self.learner,
-                self.data,
-                self.steps,
-            ):
+            same = one.learner is self.learner and one.data is self.data and one.steps == self.steps
+            if len(self.phases) > 1 or not same:
                 raise UserError(
                     "an Experiment's phases say other than its learner, data and steps: to change "
                     "one, use with_phases()"
@@ -138,9 +132,10 @@ class Experiment:
             raise UserError("every phase of an experiment needs at least one step")
 
     def of(self, origin: Origin) -> "Experiment":
-        """The same, as come from ``origin``."""
+        """The same, as ``origin`` makes it."""
         made = copy.copy(self)
         object.__setattr__(made, "origin", origin)
+        object.__setattr__(made, "whole", True)
         return made
 
     def with_phases(self, *phases: Phase) -> "Experiment":
@@ -162,50 +157,13 @@ class Experiment:
         return None
 
 
-def siblings(path: Path, folder: Path) -> dict[str, str]:
-    """The modules in ``folder`` that a file imports, directly or not: path in the folder -> text."""
-    found: dict[str, str] = {}
-    todo = [path.read_text()]
-    while todo:
-        for name in _imported(todo.pop()) - {"dljax"}:
-            module, package = folder / f"{name}.py", folder / name
-            files = [module] if module.is_file() else sorted(package.rglob("*.py"))
-            for file in files:
-                at = file.relative_to(folder).as_posix()
-                if at not in found:
-                    found[at] = file.read_text()
-                    todo.append(found[at])
-    return dict(sorted(found.items()))
-
-
-def _imported(text: str) -> set[str]:
-    """The top-level names that a module's text imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
-    return names
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def load(path: str | Path, beside: Path | None = None) -> Callable[..., Experiment]:
+def load(path: str | Path, modules: Modules | None = None) -> Callable[..., Experiment]:
     """The experiment function of a file: call it with knobs to get an Experiment.
 
-    The file's own folder is importable while it runs, so a model file may lie beside it. Such a file
-    is read anew each time: its text is part of what the experiment means.
+    The file's own folder is importable while it runs, so a model file may lie beside it.
 
     Args:
-        beside: the folder to import from instead (where a run keeps its copies).
+        modules: those beside it, where they are not to be read from its folder.
 
     Example:
         >>> import dljax  # doctest: +SKIP
@@ -217,27 +175,21 @@ def load(path: str | Path, beside: Path | None = None) -> Callable[..., Experime
     """
     from dljax.knobs import read_knobs
 
-    path = Path(path)
+    path = Path(path).absolute()
     knobs = read_knobs(path)
-    folder = beside or path.resolve().parent
-    roots = {Path(file).parts[0].removesuffix(".py") for file in siblings(path, folder)}
-    for name in [name for name in sys.modules if name.partition(".")[0] in roots]:
-        del sys.modules[name]  # of another folder, or of an older text
-    spec = importlib.util.spec_from_file_location(f"dljax_experiment_{path.stem}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # where dataclasses, so flax's modules, look for it
-    with _importable(folder):
-        spec.loader.exec_module(module)
+    text = read_source(path)
+    beside = modules or Modules.of(text, path.resolve().parent)
+    with beside:
+        module = run_text(f"dljax_experiment_{path.stem}", path, text)
 
     def build(**given: Any) -> Experiment:
         resolved = knobs.resolve(given)
-        with _importable(folder):
+        with beside:
             built = module.experiment(**resolved)
         if not isinstance(built, Experiment):
             raise UserError(
                 f"{path}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
-        return built.of(Origin.of_file(path, resolved, beside))
+        return built.of(Origin(path.stem, text, str(beside.folder), beside.texts, resolved))
 
     return build

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dljax.beside import read_source
 from dljax.errors import UserError, nearest
 
 _SCALARS = {"int": int, "float": float, "str": str, "bool": bool}
@@ -138,15 +139,7 @@ def read_knobs(path: str | Path) -> Knobs:
         near = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
         near = near or [str(p) for p in Path("experiments").rglob("*.py")]
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
-    try:
-        tree = ast.parse(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise UserError(
-            f"{path} is not Python{f' (line {line})' if line else ''}: {error}"
-        ) from None
+    tree = ast.parse(read_source(path))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "experiment":
             if node.args.args or node.args.posonlyargs:

@@ -32,6 +32,7 @@ def experiment(
     lr: float = 0.1,
     prompt: str = "a digit",
     bound: float = 0.0,
+    every: int = 0,
     seed: int = 0,
     fake: bool = True,
 ) -> Experiment:
@@ -43,6 +44,7 @@ def experiment(
         ),
         data=Pipeline(train, batch, seed=seed, transform=transforms.unit),
         steps=steps,
+        eval_every=every,
         evals={"test": EvalSet(test, 96, transforms.unit)},
         views={
             "noise": lambda state, key: jax.random.uniform(key, (8, 8)),

@@ -1,5 +1,6 @@
 """What a run's folder is known by: which command finds which run again, and which is kept out."""
 
+import json
 import os
 import subprocess
 import sys
@@ -93,23 +94,105 @@ def test_a_module_beside_the_file_is_part_of_what_a_run_means(mine, tmp_path):
     (mine / "my_net.py").write_text(MODEL.replace("width: int = 4", "width: int = 6"))
     after = dljax.load(mine / "mine.py")()
     assert where(before) != where(after)
-    shapes = jax.eval_shape(after.phases[0].learner.init, jax.random.key(0), after.data.batch(0))
-    assert shapes.params["model"]["Dense_1"]["kernel"].shape[1] == 6, "the new text is what runs"
+    assert width(after) == 6, "the new text is what runs"
     with pytest.raises(UserError, match="a module beside it"):
         run(after, PROFILE, tmp_path / "run", quiet=True)
     # The run is opened with the module that it was trained with.
     assert main(["eval", str(tmp_path / "run")]) == 0
 
 
+def width(experiment) -> int:
+    phase = experiment.phases[0]
+    shapes = jax.eval_shape(phase.learner.init, jax.random.key(0), phase.data.batch(0))
+    return shapes.params["model"]["Dense_1"]["kernel"].shape[1]
+
+
+def of_width(number: int) -> str:
+    return MODEL.replace("width: int = 4", f"width: int = {number}")
+
+
+def test_what_is_recorded_is_what_ran(mine, monkeypatch):
+    """Edited within a second to a text of the same size, with bytecode written; and after loading."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for number in (1, 2, 3):
+        (mine / "my_net.py").write_text(of_width(number))
+        made = dljax.load(mine / "mine.py")()
+        assert width(made) == number and made.origin.beside == {"my_net.py": of_width(number)}
+    build = dljax.load(mine / "mine.py")
+    (mine / "my_net.py").write_text(of_width(7))
+    (mine / "mine.py").write_text(FILE.replace("epochs * 2", "epochs * 9"))
+    made = build()
+    assert width(made) == 3 and made.total_steps == 4 and made.origin.text == FILE
+    monkeypatch.chdir(mine)
+    build = dljax.load("mine.py")
+    monkeypatch.chdir("/")
+    assert width(build()) == 7 and build().total_steps == 18
+
+
 def test_two_folders_may_name_their_modules_alike(mine, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    (other / "my_net.py").write_text(MODEL.replace("width: int = 4", "width: int = 9"))
+    (other / "my_net.py").write_text(of_width(9))
     (other / "mine.py").write_text(FILE)
-    for folder, width in ((mine, 4), (other, 9), (mine, 4)):
-        made = dljax.load(folder / "mine.py")()
-        shapes = jax.eval_shape(made.phases[0].learner.init, jax.random.key(0), made.data.batch(0))
-        assert shapes.params["model"]["Dense_1"]["kernel"].shape[1] == width
+    builds = [(dljax.load(folder / "mine.py"), n) for folder, n in ((mine, 4), (other, 9))]
+    for build, number in [*builds, *builds]:
+        assert width(build()) == number
+
+
+def test_a_folder_named_like_a_library_is_not_taken_for_it(mine):
+    for name in ("jax", "optax", "numpy"):
+        (mine / name / name).mkdir(parents=True)
+        (mine / name / "setup.py").write_text("raise RuntimeError")
+        (mine / name / name / "__init__.py").write_text("raise RuntimeError")
+    before = sys.modules["optax"]
+    made = dljax.load(mine / "mine.py")()
+    assert set(made.origin.beside) == {"my_net.py"} and sys.modules["optax"] is before
+
+
+def test_a_package_beside_the_file_counts_as_far_as_it_is_imported(mine, tmp_path):
+    package = mine / "nets"
+    (package / "tests").mkdir(parents=True)
+    (mine / "nets.py").write_text("raise RuntimeError  # the package comes first")
+    (package / "__init__.py").write_text("from .inner import Net\n")
+    (package / "inner.py").write_text("from . import sizes\n" + of_width(5) + "\n\nX = sizes.X\n")
+    (package / "sizes.py").write_text("X = 1\n")
+    (package / "tests" / "old.py").write_text("print 'not imported, and no Python'\n")
+    (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
+    made = dljax.load(mine / "mine.py")()
+    assert width(made) == 5
+    assert set(made.origin.beside) == {f"nets/{f}.py" for f in ("__init__", "inner", "sizes")}
+    run(made, PROFILE, tmp_path / "run", quiet=True)
+    assert main(["eval", str(tmp_path / "run")]) == 0
+
+
+def test_a_module_is_run_once_for_one_text(mine):
+    """A dataset's builder, for instance, registers its name, and may not twice."""
+    count = "\nimport sys\nsys.times = getattr(sys, 'times', 0) + 1\n"
+    (mine / "my_net.py").write_text(MODEL + count)
+    for _ in range(3):
+        dljax.load(mine / "mine.py")()
+    assert sys.__dict__.pop("times") == 1
+
+
+def test_a_run_is_opened_with_the_data_beside_its_modules(mine, tmp_path):
+    (mine / "width.txt").write_text("6")
+    reads = "from pathlib import Path\nW = int((Path(__file__).parent / 'width.txt').read_text())\n"
+    (mine / "my_net.py").write_text(reads + MODEL.replace("width: int = 4", "width: int = W"))
+    made = dljax.load(mine / "mine.py")()
+    run(made, PROFILE, tmp_path / "run", quiet=True)
+    before = {p for p in (tmp_path / "run").rglob("*")}
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert before == {p for p in (tmp_path / "run").rglob("*")}, "it is only read"
+
+
+@pytest.mark.parametrize(
+    "words", [["train"], ["sweep", "--seed", "0:2"], ["launch", "--slurm", "--dry-run"]]
+)
+def test_a_module_that_is_no_python_is_named(mine, words, capsys):
+    (mine / "my_net.py").write_text("def broken(:\n")
+    assert main([words[0], str(mine / "mine.py"), *words[1:]]) == 2
+    told = capsys.readouterr().err
+    assert "my_net.py is not Python (line 1)" in told and len(told.splitlines()) == 1
 
 
 def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
@@ -118,11 +201,24 @@ def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
     for changed in (replace(whole, eval_every=1), whole.with_phases(whole.phases[0])):
         with pytest.raises(UserError, match="by hand, so nothing tells its run from another"):
             run(changed, PROFILE, quiet=True)
-    with pytest.raises(UserError, match="with_phases"):
-        replace(whole, steps=50)
+    for change in ({"steps": 50}, {"data": replace(whole.phases[0].data, seed=3)}):
+        with pytest.raises(UserError, match="with_phases"):
+            replace(whole, **change)
     assert not any(tmp_path.iterdir())
     shorter = whole.with_phases(replace(whole.phases[0], steps=1))
     assert int(run(shorter, PROFILE, tmp_path / "run", quiet=True).state.step) == 1
+    # What the file and its knobs say still counts, and what can be told of the change.
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["experiment"] == "smooth_digits" and record["knobs"]["steps"] == 2
+    other = dljax.load(SMOOTH)(steps=2, lr=0.01)
+    longer = whole.with_phases(replace(whole.phases[0], steps=3))
+    for experiment, says in (
+        (other.with_phases(replace(other.phases[0], steps=1)), "--lr: it had 0.1, you gave 0.01"),
+        (longer, r"steps: it had \[1\], you gave \[3\]"),
+        (whole, "one of them was changed by hand"),
+    ):
+        with pytest.raises(UserError, match=says):
+            run(experiment, PROFILE, tmp_path / "run", quiet=True)
 
 
 def test_one_run_at_a_time_in_a_folder(tmp_path):

@@ -71,11 +71,13 @@ def alive(pid: int) -> bool:
 
 
 def test_two_processes_give_the_numbers_of_one(folder):
-    process = start("--steps", "20", "--workdir", "two")
-    out, err = process.communicate()
+    # Evaluated at every step: both must find the same ones worth keeping, while others are written.
+    process = start("--steps", "20", "--every", "1", "--workdir", "two")
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "[0] met: test/accuracy" in out and "[1] met" not in out  # one of them reports
-    one = dljax.run(dljax.load(SMOOTH)(steps=20), ONE, "one", quiet=True)
+    one = dljax.run(dljax.load(SMOOTH)(steps=20, every=1), ONE, "one", quiet=True)
+    assert steps(folder / "one") == steps(folder / "two") and len(steps(folder / "one")) > 1
     two = open_checkpoint(dljax.load(SMOOTH)(steps=20), folder / "two", ONE).state
     for a, b in zip(jax.tree.leaves(one.state.params), jax.tree.leaves(two.params), strict=True):
         # 20 steps of SGD on a smooth net; the sums over the batch are taken in another order.

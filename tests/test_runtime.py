@@ -125,6 +125,18 @@ def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
     assert open_checkpoint(experiment, path, PROFILE).step == 40
 
 
+def test_a_best_still_being_written_counts(tmp_path, key):
+    """Whatever is on the disk by now: several processes must come to the same decision."""
+    experiment = toy()
+    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
+    with Checkpoints(tmp_path / "run", 1, ("test/accuracy", ">=")) as saved:
+        for step, (score, better) in enumerate([(0.9, True), (0.5, False), (0.95, True)]):
+            assert saved.improves({"test/accuracy": score}) == better
+            saved.save(step, state, {"test/accuracy": score})
+        assert not saved.improves({"test/accuracy": float("nan")}) and not saved.improves({})
+        assert saved.best() == 2
+
+
 def test_best_checkpoint_outlives_a_resume(tmp_path, key):
     learner, batch = toy().phases[0].learner, toy().phases[0].data.batch(0)
     state = learner.init(key, batch)

@@ -11,6 +11,7 @@ from dljax.errors import UserError
 from dljax.runtime.profile import Profile
 
 if TYPE_CHECKING:
+    from dljax.beside import Modules
     from dljax.experiment import Experiment
 
 
@@ -48,12 +49,12 @@ def _where(path: Path, error: BaseException) -> str:
 
 
 def open_experiment(
-    path: Path, knobs: Mapping[str, Any], beside: Path | None = None
+    path: Path, knobs: Mapping[str, Any], modules: "Modules | None" = None
 ) -> "Experiment":
     """The experiment of a file with these knobs.
 
     Args:
-        beside: the folder whose modules it imports, if that is not its own.
+        modules: those beside it, if they are not to be read from its folder.
 
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
@@ -61,7 +62,7 @@ def open_experiment(
     from dljax.experiment import load
 
     try:
-        return load(path, beside)(**knobs)
+        return load(path, modules)(**knobs)
     except UserError:
         raise
     except Exception as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dljax.beside import Modules, read_source
 from dljax.cli.opening import open_experiment
 from dljax.errors import UserError
 from dljax.knobs import read_knobs
@@ -46,9 +47,14 @@ def experiment_of_run(
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
     knobs = read_knobs(file).resolve({**then, **words})
-    experiment = open_experiment(file, knobs, beside=path / "beside")
-    where = {"name": record["experiment"], "folder": record.get("folder", "")}
-    experiment = experiment.of(experiment.origin._replace(**where))
+    # As they were then; what else they open or import is where they lay.
+    texts = {
+        copy.relative_to(path / "beside").as_posix(): read_source(copy)
+        for copy in (path / "beside").rglob("*.py")
+    }
+    modules = Modules.known(texts, Path(record.get("folder") or path))
+    experiment = open_experiment(file, knobs, modules)
+    experiment = experiment.of(experiment.origin._replace(name=record["experiment"]))
     return together(experiment, seeds) if seeds else experiment
 
 

@@ -72,19 +72,17 @@ class Checkpoints:
         ranked: dict[str, Any] = {}
         self._metric, self._sign = best or ("", ">=")
         if best:
-            low = self._sign == "<="
 
-            def value(metrics: dict[str, float]) -> float:
-                return metrics.get(self._metric, float("inf" if low else "-inf"))
+            def rank(metrics: dict[str, float]) -> float:
+                score = self._score(metrics)
+                return -math.inf if score is None else score
 
             keepers.append(
-                policies.BestN(
-                    get_metric_fn=value, reverse=low, n=1, keep_checkpoints_without_metrics=False
-                )
+                policies.BestN(get_metric_fn=rank, n=1, keep_checkpoints_without_metrics=False)
             )
-            # Without these the metrics are neither stored nor is there a best step. What is deleted
-            # is for the policy to say: they alone would delete the newest.
-            ranked = {"best_fn": value, "best_mode": "min" if low else "max"}
+            # Without it no metrics are stored. What is deleted is for the policy to say: it alone
+            # would delete the newest.
+            ranked = {"best_fn": rank}
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy(keepers),
             **ranked,
@@ -93,6 +91,9 @@ class Checkpoints:
         )
         try:
             self.manager = _Manager(self.folder, options=options)
+            self._scores: dict[int, float] = {}
+            for step in self.all() if best else ():
+                self._note(step, self.manager.metrics(step))
         except OSError as error:
             raise self.failure(error) from None
 
@@ -121,20 +122,26 @@ class Checkpoints:
 
     def best(self) -> int | None:
         """The step that was best of those measured when they were saved; None without any."""
-        step = self.manager.best_step() if self._metric else None
-        return None if step is None or self._score(step) is None else step
+        measured = [step for step in self.all() if step in self._scores]
+        return max(measured, key=lambda step: self._scores[step], default=None)
 
-    def _score(self, step: int) -> float | None:
-        return (self.manager.metrics(step) or {}).get(self._metric)
+    def _score(self, metrics: dict[str, float] | None) -> float | None:
+        """More is better; None where it was not measured, or is no number."""
+        value = (metrics or {}).get(self._metric, math.nan)
+        value = value if self._sign == ">=" else -value
+        return value if math.isfinite(value) else None
+
+    def _note(self, step: int, metrics: dict[str, float] | None) -> None:
+        """Remembered here: while a step is being written, what the disk says depends on when, and
+        several processes must say the same."""
+        score = self._score(metrics)
+        if score is not None:
+            self._scores[step] = score
 
     def improves(self, metrics: dict[str, float]) -> bool:
-        """Whether these are better than those of every checkpoint there is."""
-        if self._metric not in metrics:
-            return False
-        best = self.best()
-        score = None if best is None else self._score(best)
-        new = metrics[self._metric]
-        return score is None or (new > score if self._sign == ">=" else new < score)
+        """Whether these are better than those of every checkpoint that there was."""
+        score = self._score(metrics)
+        return score is not None and all(score > other for other in self._scores.values())
 
     def all(self) -> list[int]:
         return sorted(self.manager.all_steps())
@@ -151,6 +158,7 @@ class Checkpoints:
             raw = _apart(raw)
         try:
             self.manager.save(step, args=ocp.args.StandardSave(raw), metrics=metrics)
+            self._note(step, metrics)
         except Exception as error:
             raise self.failure(error) from error
 

@@ -131,7 +131,7 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Executo
         )
     host = data.batch(0, slice(0, 1) if data.divisible else slice(None))
     rows = data.size if data.divisible else None
-    if rows is None and (profile.microbatch or profile.executor == "pmap"):
+    if rows is None and (profile.microbatch or (profile.executor == "pmap" and n > 1)):
         what = f"microbatch = {profile.microbatch}" if profile.microbatch else "executor = 'pmap'"
         raise UserError(
             f"profile {profile.name!r}: {what} divides batches, and this experiment's is one whole "

@@ -74,6 +74,11 @@ def run(
     """
     profile = profile or Profile()
     prepare(profile)
+    if not (workdir or experiment.whole):
+        raise UserError(
+            "this experiment was built or changed by hand, so nothing tells its run from another: "
+            "name a folder, run(experiment, profile, workdir)"
+        )
     path = Path(workdir) if workdir else default_workdir(experiment.origin)
     executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
     begun = time.monotonic()

@@ -58,16 +58,7 @@ def meaning(text: str, beside: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def default_workdir(origin: Origin) -> Path:
-    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again.
-
-    Raises:
-        UserError: an experiment that was built or changed by hand; nothing says what it means.
-    """
-    if not origin.text:
-        raise UserError(
-            "this experiment was built or changed by hand, so nothing tells its run from another: "
-            "name a folder, run(experiment, profile, workdir)"
-        )
+    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again."""
     code = meaning(origin.text, origin.beside)
     identity = json.dumps([dict(origin.knobs), code], sort_keys=True, default=str)
     return Path("runs") / f"{origin.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
@@ -150,7 +141,11 @@ class RunDir:
             "experiment": origin.name,
             "knobs": dict(origin.knobs),
             "meaning": meaning(origin.text, origin.beside),
+            "by hand": None,
         }
+        if not experiment.whole:  # what can be told of a change
+            steps = [phase.steps for phase in experiment.phases]
+            identity["by hand"] = {"steps": steps, "seed": experiment.seed}
         record_file = path / "record.json"
         try:
             if record_file.is_file():
@@ -192,10 +187,12 @@ class RunDir:
             temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
             temporary.replace(record_file)
         except json.JSONDecodeError:
+            self.__exit__()
             raise UserError(
                 f"{record_file} is damaged: this is no folder to go on in; use another --workdir"
             ) from None
         except OSError as error:
+            self.__exit__()
             raise UserError(
                 f"--workdir {path} cannot be written: {error.strerror or error}"
             ) from None
@@ -207,10 +204,13 @@ class RunDir:
             if then == now:
                 continue
             what = key
-            if key == "knobs" and isinstance(then, dict):
+            if isinstance(then, dict) and isinstance(now, dict):
                 absent = object()
                 name = next(k for k in {**then, **now} if then.get(k, absent) != now.get(k, absent))
-                what = f"--{name}: it had {then.get(name)}, you gave {now.get(name)}"
+                dashes = "--" if key == "knobs" else ""
+                what = f"{dashes}{name}: it had {then.get(name)}, you gave {now.get(name)}"
+            elif key == "by hand":
+                what = "one of them was changed by hand"
             elif key == "meaning":
                 what = "its code has changed since, or that of a module beside it"
             elif key == "experiment":
