@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "learner": NEUTRAL,
     "data": NEUTRAL,
     "weights": NEUTRAL,
-    "experiment": NEUTRAL | {"data", "learner", "knobs"},
-    "knobs": NEUTRAL,
+    "beside": NEUTRAL,
+    "experiment": NEUTRAL | {"data", "learner", "knobs", "beside"},
+    "knobs": NEUTRAL | {"beside"},
     "catalog": NEUTRAL,
     "runtime": NEUTRAL | {"data", "learner", "experiment"},
     "analysis": NEUTRAL

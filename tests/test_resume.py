@@ -76,11 +76,11 @@ def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
     path = next(p for p in KINDS if p.stem == "lenet_digits")
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
     process = start(path, stopped)
-    out, error = stop_at(process, stopped, 7, number)
+    out, error = stop_at(process, stopped, 11, number)
     assert process.returncode == 128 + number, error
     assert "run the same command again to go on" in out
     assert "Traceback" not in error
     step = max(int(p.name) for p in (stopped / "checkpoints").iterdir())
-    assert 7 <= step < STEPS and step % CHECKPOINT_EVERY, "saved at once, not at the next interval"
+    assert 11 <= step < STEPS and step % CHECKPOINT_EVERY, "saved at once, not at the next interval"
     resumed, left_alone = digests(path, stopped, alone)
     assert resumed == left_alone
