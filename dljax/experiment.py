@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State
 from dljax.types import Key
+
+if TYPE_CHECKING:
+    from dljax.knobs import Knobs
 
 # (state, key) -> an image, float [h, w] or [h, w, 3] in 0..1, or a text
 View = Callable[[State, Key], Any]
@@ -70,6 +73,7 @@ class Origin(NamedTuple):
         folder: that it lies in.
         beside: path in the folder -> text, of the modules there that it imports.
         knobs: every one with its value.
+        modules: those beside it, to be imported while the experiment's code runs.
     """
 
     name: str = "experiment"
@@ -77,12 +81,14 @@ class Origin(NamedTuple):
     folder: str = ""
     beside: Mapping[str, str] = MappingProxyType({})
     knobs: Mapping[str, Any] = MappingProxyType({})
+    modules: Modules = Modules({}, Path())
 
     @classmethod
     def of_file(cls, path: Path, knobs: Mapping[str, Any]) -> "Origin":
         """That of a file with these knobs; nothing is run."""
         text, folder = read_source(path), path.resolve().parent
-        return cls(path.stem, text, str(folder), Modules.of(text, folder).texts, knobs)
+        modules = Modules.of(text, folder)
+        return cls(path.stem, text, str(folder), modules.texts, knobs, modules)
 
 
 @dataclass(frozen=True)
@@ -157,13 +163,10 @@ class Experiment:
         return None
 
 
-def load(path: str | Path, modules: Modules | None = None) -> Callable[..., Experiment]:
+def load(path: str | Path) -> Callable[..., Experiment]:
     """The experiment function of a file: call it with knobs to get an Experiment.
 
     The file's own folder is importable while it runs, so a model file may lie beside it.
-
-    Args:
-        modules: those beside it, where they are not to be read from its folder.
 
     Example:
         >>> import dljax  # doctest: +SKIP
@@ -178,18 +181,41 @@ def load(path: str | Path, modules: Modules | None = None) -> Callable[..., Expe
     path = Path(path).absolute()
     knobs = read_knobs(path)
     text = read_source(path)
-    beside = modules or Modules.of(text, path.resolve().parent)
-    with beside:
-        module = run_text(f"dljax_experiment_{path.stem}", path, text)
+    return _builder(path, knobs, text, Modules.of(text, path.resolve().parent), path)
+
+
+def load_copy(copy: str | Path, file: Path) -> Callable[..., Experiment]:
+    """The same of a run's copy: ``experiment.py``, and ``beside``, a folder of the modules beside it.
+
+    Args:
+        file: what it is a copy of, which need not be there any more; whatever else the code opens or
+            imports is looked for beside it.
+    """
+    from dljax.knobs import read_knobs
+
+    copy = Path(copy).absolute()
+    beside = copy.parent / "beside"
+    found = {at.relative_to(beside).as_posix(): read_source(at) for at in beside.rglob("*.py")}
+    modules = Modules.known(found, file.parent, beside)
+    return _builder(file, read_knobs(copy), read_source(copy), modules, copy)
+
+
+def _builder(
+    file: Path, knobs: "Knobs", text: str, modules: Modules, shown: Path
+) -> Callable[..., Experiment]:
+    with modules:
+        module = run_text(f"dljax_experiment_{file.stem}", file, text, shown)
 
     def build(**given: Any) -> Experiment:
         resolved = knobs.resolve(given)
-        with beside:
+        with modules:
             built = module.experiment(**resolved)
         if not isinstance(built, Experiment):
             raise UserError(
-                f"{path}: experiment() returned {type(built).__name__}, expected an Experiment"
+                f"{shown}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
-        return built.of(Origin(path.stem, text, str(beside.folder), beside.texts, resolved))
+        return built.of(
+            Origin(file.stem, text, str(modules.folder), modules.texts, resolved, modules)
+        )
 
     return build

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "experiment": NEUTRAL | {"data", "learner", "knobs", "beside"},
     "knobs": NEUTRAL | {"beside"},
     "catalog": NEUTRAL,
-    "runtime": NEUTRAL | {"data", "learner", "experiment"},
+    "runtime": NEUTRAL | {"data", "learner", "experiment", "beside"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "objectives"},
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import jax
 import pytest
 
 import dljax
+from dljax.beside import read_source
 from dljax.cli.main import main
 from dljax.cli.runs import experiment_of_run
 from dljax.errors import UserError
@@ -162,7 +164,91 @@ def test_a_package_beside_the_file_counts_as_far_as_it_is_imported(mine, tmp_pat
     assert width(made) == 5
     assert set(made.origin.beside) == {f"nets/{f}.py" for f in ("__init__", "inner", "sizes")}
     run(made, PROFILE, tmp_path / "run", quiet=True)
+    evaluated_elsewhere(tmp_path / "run", mine)
+
+
+def evaluated_elsewhere(path, folder):
+    """By a process of its own, the experiment's folder gone."""
+    shutil.rmtree(folder)
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    words = [sys.executable, "-m", "dljax", "eval", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "test/accuracy" in done.stdout, done.stderr
+
+
+def test_a_folder_without_init_is_a_package_too(mine, tmp_path):
+    (mine / "nets" / "deep").mkdir(parents=True)
+    (mine / "mine.py").write_text(FILE.replace("from my_net import", "from nets.deep.small import"))
+    for number in (3, 8):
+        (mine / "nets" / "deep" / "small.py").write_text(of_width(number))
+        made = dljax.load(mine / "mine.py")()
+        assert width(made) == number and set(made.origin.beside) == {"nets/deep/small.py"}
+    run(made, PROFILE, tmp_path / "run", quiet=True)
+    evaluated_elsewhere(tmp_path / "run", mine)
+
+
+def test_modules_imported_by_star_or_by_a_computed_name_count(mine):
+    (mine / "nets").mkdir()
+    (mine / "nets" / "__init__.py").write_text("__all__ = ['small']\n")
+    (mine / "nets" / "small.py").write_text(of_width(3))
+    (mine / "nets" / ".hidden.py").write_text("no Python")
+    for line in (
+        "from nets import *",
+        "import importlib; importlib.import_module('nets.' + 'small')",
+    ):
+        (mine / "mine.py").write_text(f"{line}\n" + FILE.replace("from __future__", "# "))
+        found = set(dljax.load(mine / "mine.py")().origin.beside)
+        assert found == {"nets/__init__.py", "nets/small.py", "my_net.py"}
+
+
+def test_modules_imported_only_when_they_are_needed_are_the_runs_own(mine, tmp_path):
+    """In a net's forward pass, with another experiment loaded meanwhile."""
+    lazy = MODEL.replace(
+        "        return", "        from sizes import X\n\n        assert X == 1\n        return"
+    )
+    (mine / "my_net.py").write_text(lazy)
+    (mine / "sizes.py").write_text("X = 1\n")
+    made = dljax.load(mine / "mine.py")()
+    other = tmp_path / "other"
+    shutil.copytree(mine, other)
+    (other / "sizes.py").write_text("X = 2\n")
+    dljax.load(other / "mine.py")()
+    dljax.load(SMOOTH)()
+    run(made, PROFILE, tmp_path / "run", quiet=True)
     assert main(["eval", str(tmp_path / "run")]) == 0
+    assert main(["describe", str(mine / "mine.py")]) == 0
+
+
+def test_what_python_offers_modules_works_for_those_beside_a_file(mine):
+    import inspect
+    import pkgutil
+
+    (mine / "nets").mkdir()
+    (mine / "nets" / "vocabulary.txt").write_text("words")
+    reads = "import importlib.resources\nW = importlib.resources.files('nets') / 'vocabulary.txt'\n"
+    (mine / "nets" / "__init__.py").write_text(reads + "W = W.read_text()\n" + MODEL)
+    (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
+    made = dljax.load(mine / "mine.py")()
+    with made.origin.modules:
+        assert sys.modules["nets"].W == "words"
+        assert pkgutil.get_data("nets", "vocabulary.txt") == b"words"
+        assert "class Net" in inspect.getsource(sys.modules["nets"])
+
+
+def test_a_text_in_another_encoding_comes_back(mine, tmp_path):
+    text = "# -*- coding: latin-1 -*-\nWORD = 'caf\u00e9'\n" + MODEL
+    (mine / "my_net.py").write_text(text, encoding="latin-1")
+    made = dljax.load(mine / "mine.py")()
+    run(made, PROFILE, tmp_path / "run", quiet=True)
+    assert made.origin.beside == {"my_net.py": text}
+    assert read_source(tmp_path / "run" / "beside" / "my_net.py") == text
+
+
+def test_a_run_changed_by_hand_is_not_opened_as_if_it_were_not(tmp_path, capsys):
+    whole = dljax.load(SMOOTH)(steps=2)
+    run(whole.with_phases(whole.phases[0]), PROFILE, tmp_path / "run", quiet=True)
+    assert main(["eval", str(tmp_path / "run")]) == 2
+    assert "was changed by hand" in capsys.readouterr().err
 
 
 def test_a_module_is_run_once_for_one_text(mine):
@@ -176,6 +262,9 @@ def test_a_module_is_run_once_for_one_text(mine):
 
 def test_a_run_is_opened_with_the_data_beside_its_modules(mine, tmp_path):
     (mine / "width.txt").write_text("6")
+    (mine / "mine.py").write_text(
+        FILE + "\n\nfrom pathlib import Path\n(Path(__file__).parent / 'width.txt').read_text()\n"
+    )
     reads = "from pathlib import Path\nW = int((Path(__file__).parent / 'width.txt').read_text())\n"
     (mine / "my_net.py").write_text(reads + MODEL.replace("width: int = 4", "width: int = W"))
     made = dljax.load(mine / "mine.py")()

@@ -51,12 +51,14 @@ def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], 
 
     from dljax.analysis.summary import layers, size
 
-    phase = open_experiment(path, resolved).phases[-1]
+    experiment = open_experiment(path, resolved)
+    phase = experiment.phases[-1]
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
     )
-    rows = layers(phase.learner.init, jax.random.key(0), batch)
-    state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
+    with experiment.origin.modules:
+        rows = layers(phase.learner.init, jax.random.key(0), batch)
+        state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
     totals = {
         "params": size(state.params),
         "state": size(state.extra),

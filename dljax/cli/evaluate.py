@@ -65,10 +65,11 @@ def main(argv: list[str]) -> int:
     else:
         path = options.run
         experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
+    with experiment.origin.modules:
+        opened = open_checkpoint(experiment, path, profile, options.step, options.best)
+        measured = evaluate(opened.executor, experiment, opened.state)
     rows = [row for row in read_metrics(path) if row["step"] <= opened.step]
-    logged = {k: v for k, v in newest(rows).items() if k in experiment.expect}
-    metrics = logged | evaluate(opened.executor, experiment, opened.state)
+    metrics = {k: v for k, v in newest(rows).items() if k in experiment.expect} | measured
     print(f"{path}, step {opened.step}")
     print(_table(metrics, dict(experiment.expect), verdict(experiment, metrics)))
     return 0

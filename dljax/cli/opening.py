@@ -11,7 +11,6 @@ from dljax.errors import UserError
 from dljax.runtime.profile import Profile
 
 if TYPE_CHECKING:
-    from dljax.beside import Modules
     from dljax.experiment import Experiment
 
 
@@ -48,21 +47,19 @@ def _where(path: Path, error: BaseException) -> str:
     return found
 
 
-def open_experiment(
-    path: Path, knobs: Mapping[str, Any], modules: "Modules | None" = None
-) -> "Experiment":
+def open_experiment(path: Path, knobs: Mapping[str, Any], of: Path | None = None) -> "Experiment":
     """The experiment of a file with these knobs.
 
     Args:
-        modules: those beside it, if they are not to be read from its folder.
+        of: the file that this one is a run's copy of, if it is one.
 
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
     """
-    from dljax.experiment import load
+    from dljax.experiment import load, load_copy
 
     try:
-        return load(path, modules)(**knobs)
+        return (load_copy(path, of) if of else load(path))(**knobs)
     except UserError:
         raise
     except Exception as error:

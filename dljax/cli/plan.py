@@ -98,13 +98,16 @@ def main(argv: list[str]) -> int:
     data, fsdp = mesh.shape["data"], mesh.shape["fsdp"]
     if profile.executor == "pmap":
         notes.append("executor = pmap holds the whole state on each device; planned as jit")
+    experiment = open_experiment(path, resolved)
+    with experiment.origin.modules:
+        planned = plan(experiment, profile)
     found = {
         "experiment": path.stem,
         "profile": asked.name,
         "layout": f"{data * fsdp} {kind} device{'s' * (data * fsdp > 1)} (data {data} x fsdp {fsdp})",
         "devices": data * fsdp,
         "stand_ins": bool(os.environ.get(_STAND_IN)),
-        **plan(open_experiment(path, resolved), profile),
+        **planned,
         "notes": notes,
     }
     print(json.dumps(found, indent=1) if options.json else _words(found))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dljax.beside import Modules, read_source
 from dljax.cli.opening import open_experiment
 from dljax.errors import UserError
 from dljax.knobs import read_knobs
@@ -43,18 +42,17 @@ def experiment_of_run(
     path: Path, record: Mapping[str, Any], words: Mapping[str, Any]
 ) -> "Experiment":
     """The experiment of a run, from the text in its folder, with some knobs changed."""
+    if record.get("by hand"):
+        raise UserError(
+            f"{path}: its experiment was changed by hand, which its file does not tell: open it from "
+            "Python, with dljax.run"
+        )
     file = path / "experiment.py"
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
     knobs = read_knobs(file).resolve({**then, **words})
-    # As they were then; what else they open or import is where they lay.
-    texts = {
-        copy.relative_to(path / "beside").as_posix(): read_source(copy)
-        for copy in (path / "beside").rglob("*.py")
-    }
-    modules = Modules.known(texts, Path(record.get("folder") or path))
-    experiment = open_experiment(file, knobs, modules)
-    experiment = experiment.of(experiment.origin._replace(name=record["experiment"]))
+    lay = Path(record.get("folder") or path) / f"{record['experiment']}.py"
+    experiment = open_experiment(file, knobs, of=lay)
     return together(experiment, seeds) if seeds else experiment
 
 

@@ -19,7 +19,7 @@ def global_norm(tree: PyTree) -> Scalar:
     """
     leaves = jax.tree.leaves(tree)
     if jax.default_backend() != "cpu" or sum(x.size for x in leaves) > _SMALL:
-        return optax.tree.norm(tree)
+        return optax.tree.norm(jax.tree.map(lambda x: x.astype(jnp.float32), tree))
     return jnp.sqrt(sum(map(_sum_of_squares, leaves), jnp.zeros(())))
 
 

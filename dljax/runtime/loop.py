@@ -80,6 +80,11 @@ def run(
             "name a folder, run(experiment, profile, workdir)"
         )
     path = Path(workdir) if workdir else default_workdir(experiment.origin)
+    with experiment.origin.modules:  # what its code imports only when it is needed
+        return _run(experiment, profile, path, quiet)
+
+
+def _run(experiment: Experiment, profile: Profile, path: Path, quiet: bool) -> Result:
     executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
     begun = time.monotonic()
     with (

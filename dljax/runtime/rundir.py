@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dljax.beside import write_source
 from dljax.errors import UserError
 from dljax.experiment import Experiment, Origin
 from dljax.runtime.profile import Profile
@@ -178,11 +179,9 @@ class RunDir:
                 "total_steps": experiment.total_steps,
                 "expect": {k: str(v) for k, v in experiment.expect.items()},
             }
-            (path / "experiment.py").write_text(origin.text)
+            write_source(path / "experiment.py", origin.text)
             for name, text in origin.beside.items():
-                copied = path / "beside" / name
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                copied.write_text(text)
+                write_source(path / "beside" / name, text)
             temporary = path / "record.json.tmp"
             temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
             temporary.replace(record_file)
