@@ -99,7 +99,8 @@ class Experiment:
         learner, data, steps: the one phase; or give ``phases``.
         phases: phases in a row, each starting from the last one's state.
         evals: name -> EvalSet, evaluated with the running phase's learner.
-        eval_every: steps between evaluations; 0 evaluates at the end of each phase only.
+        eval_every: steps between evaluations; 0 evaluates at the end of each phase only. There is
+            always one at the end, and none within a tenth of this before it.
         views: name -> View, drawn with every evaluation.
         expect: "eval/metric" or a training metric -> at_least(...) or at_most(...).
         seed: of the root key; several for a learner of as many models (``many_seeds``), each with the

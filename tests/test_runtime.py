@@ -5,68 +5,26 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from toy import PROFILE, Linear, toy
 
 from dljax import axes
-from dljax.cli.runs import open_checkpoint
-from dljax.data import Arrays, EvalSet, Pipeline
+from dljax.data import Pipeline
 from dljax.errors import UserError
-from dljax.experiment import Experiment, Origin, Phase, at_least, at_most
-from dljax.learner import Learner, State, freeze, make_learner, many_seeds, players
+from dljax.experiment import Phase, at_most
+from dljax.learner import Learner, State, freeze, make_learner, players
 from dljax.objectives.classification import classification
 from dljax.runtime import feeder
-from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
-from dljax.runtime.profile import Mesh, Profile
+from dljax.runtime.profile import Mesh
 from dljax.runtime.rundir import meaning, read_metrics
-
-PROFILE = Profile(
-    mesh=Mesh(data=1),
-    checkpoint_every=5,
-    compilation_cache=jax.config.jax_compilation_cache_dir,
-)
-
-
-class Linear(nn.Module):
-    @nn.compact
-    def __call__(self, image, *, train: bool):
-        return nn.Dense(2, name="out")(jnp.tanh(nn.Dense(8, name="hidden")(image)))
-
-
-def toy(n=40, poison: int | None = None, tx=None, seeds: int = 1, **options) -> Experiment:
-    """Two blobs; example ``poison`` is NaN."""
-    rng = np.random.default_rng(0)
-    label = np.arange(n) % 2
-    image = (rng.normal(size=(n, 4)) + 3 * label[:, None]).astype(np.float32)
-    if poison is not None:
-        image[poison] = np.nan
-    arrays = Arrays({"image": image, "label": label.astype(np.int32)})
-    task = classification(Linear())
-    learner = make_learner(
-        task.init, players(task.losses, tx or optax.sgd(0.1)), evaluate=task.evaluate
-    )
-    if seeds > 1:
-        learner = many_seeds(learner, seeds)
-    given = {
-        "learner": learner,
-        "data": Pipeline(arrays, 4),
-        "steps": 20,
-        "evals": {"test": EvalSet(arrays, 16)},
-        "expect": {"test/accuracy": at_least(0.9), "test/loss": at_most(0.5)},
-    }
-    origin = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
-    origin = {name: options.pop(name, value) for name, value in origin.items()}
-    if "phases" in options:
-        given = {k: v for k, v in given.items() if k not in ("learner", "data", "steps")}
-    return Experiment(**{**given, **options}).of(Origin(**origin))
 
 
 def test_folder_holds_what_is_needed_to_understand_the_run(tmp_path):
@@ -91,6 +49,12 @@ def test_folder_holds_what_is_needed_to_understand_the_run(tmp_path):
     assert json.loads((folder / "result.json").read_text())["verdict"] == result.verdict
 
 
+@pytest.mark.parametrize("steps, at", [(20, [10, 20]), (21, [10, 21]), (22, [10, 20, 22])])
+def test_one_evaluation_at_the_end_is_enough(tmp_path, steps, at):
+    run(toy(eval_every=10, steps=steps), PROFILE, tmp_path / "run", quiet=True)
+    assert [r["step"] for r in read_metrics(tmp_path / "run") if "test/loss" in r] == at
+
+
 def test_evaluation_weighs_every_example_once(tmp_path):
     """40 examples in batches of 16: the padded rows of the last do not count."""
     experiment = toy()
@@ -100,76 +64,6 @@ def test_evaluation_weighs_every_example_once(tmp_path):
     for name, value in values.items():
         # 40 float32 values near 1, summed in two orders.
         np.testing.assert_allclose(result.metrics[f"test/{name}"], np.mean(value), rtol=1e-6)
-
-
-def peaked(at: int, **options) -> Experiment:
-    """An experiment whose measured score is highest at step ``at``."""
-    given = toy(**options)
-    learner = given.phases[0].learner
-
-    def evaluate(state, batch):
-        return {"score": jnp.full(batch["label"].shape, -jnp.abs(state.step - at), jnp.float32)}
-
-    learner = learner._replace(evaluate=evaluate)
-    return toy(**options, learner=learner, expect={"test/score": at_least(-100)})
-
-
-def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
-    """Also where no checkpoint was due when it was measured; and who comes later finds it."""
-    path = tmp_path / "run"
-    profile = replace(PROFILE, keep=1, checkpoint_every=20)
-    experiment = peaked(10, eval_every=5, steps=40)
-    run(experiment, profile, path, quiet=True)
-    assert {int(p.name) for p in (path / "checkpoints").iterdir()} == {10, 40}
-    assert open_checkpoint(experiment, path, PROFILE, best=True).step == 10
-    assert open_checkpoint(experiment, path, PROFILE).step == 40
-
-
-def test_a_best_still_being_written_counts(tmp_path, key):
-    """Whatever is on the disk by now: several processes must come to the same decision."""
-    experiment = toy()
-    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
-    with Checkpoints(tmp_path / "run", 1, ("test/accuracy", ">=")) as saved:
-        for step, (score, better) in enumerate([(0.9, True), (0.5, False), (0.95, True)]):
-            assert saved.improves({"test/accuracy": score}) == better
-            saved.save(step, state, {"test/accuracy": score})
-        assert not saved.improves({"test/accuracy": float("nan")}) and not saved.improves({})
-        assert saved.best() == 2
-
-
-def test_best_checkpoint_outlives_a_resume(tmp_path, key):
-    learner, batch = toy().phases[0].learner, toy().phases[0].data.batch(0)
-    state = learner.init(key, batch)
-    for sign, scores in (("<=", (2.0, 1.0, 3.0, 1.5)), (">=", (2.0, 5.0, 3.0, float("nan")))):
-        for step, score in enumerate(scores):
-            with Checkpoints(tmp_path / sign, 1, ("test/loss", sign)) as saved:
-                assert saved.improves({"test/loss": score}) == (step < 2)
-                saved.save(step, state, {"test/loss": score})
-        with Checkpoints(tmp_path / sign, 1, ("test/loss", sign), read_only=True) as saved:
-            assert saved.all() == [1, 3] and saved.best() == 1
-        with Checkpoints(tmp_path / sign, 1, ("test/else", sign), read_only=True) as saved:
-            assert saved.best() is None, "it was never measured"
-
-
-def test_a_save_compiles_nothing(tmp_path, key):
-    experiment = toy()
-    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
-    state = jax.block_until_ready(state._replace(key=key))
-    jax.random.key_data(key)  # one small program, the same for all
-    seen: list[str] = []
-
-    def note(event: str, seconds: float, **_) -> None:
-        seen.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(note)
-    try:
-        with Checkpoints(tmp_path / "run", 1, None) as saved:
-            saved.save(1, state)
-        assert not [event for event in seen if "compile" in event]
-        jax.tree.map(lambda x: x.copy(), state.params)  # which would have
-        assert [event for event in seen if "compile" in event]
-    finally:
-        jax.monitoring.unregister_event_duration_listener(note)
 
 
 def test_nan_stops_with_step_player_and_batch(tmp_path):

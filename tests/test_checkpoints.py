@@ -1,0 +1,82 @@
+"""Checkpoints: which are kept, which is best, and that a save holds nothing up."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+from toy import PROFILE, toy
+
+from dljax.cli.runs import open_checkpoint
+from dljax.experiment import Experiment, at_least
+from dljax.runtime.checkpoints import Checkpoints
+from dljax.runtime.loop import run
+
+
+def peaked(at: int, **options) -> Experiment:
+    """An experiment whose measured score is highest at step ``at``."""
+    given = toy(**options)
+    learner = given.phases[0].learner
+
+    def evaluate(state, batch):
+        return {"score": jnp.full(batch["label"].shape, -jnp.abs(state.step - at), jnp.float32)}
+
+    learner = learner._replace(evaluate=evaluate)
+    return toy(**options, learner=learner, expect={"test/score": at_least(-100)})
+
+
+def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
+    """Also where no checkpoint was due when it was measured; and who comes later finds it."""
+    path = tmp_path / "run"
+    profile = replace(PROFILE, keep=1, checkpoint_every=20)
+    experiment = peaked(10, eval_every=5, steps=40)
+    run(experiment, profile, path, quiet=True)
+    assert {int(p.name) for p in (path / "checkpoints").iterdir()} == {10, 40}
+    assert open_checkpoint(experiment, path, PROFILE, best=True).step == 10
+    assert open_checkpoint(experiment, path, PROFILE).step == 40
+
+
+def test_a_best_still_being_written_counts(tmp_path, key):
+    """Whatever is on the disk by now: several processes must come to the same decision."""
+    experiment = toy()
+    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
+    with Checkpoints(tmp_path / "run", 1, ("test/accuracy", ">=")) as saved:
+        for step, (score, better) in enumerate([(0.9, True), (0.5, False), (0.95, True)]):
+            assert saved.improves({"test/accuracy": score}) == better
+            saved.save(step, state, {"test/accuracy": score})
+        assert not saved.improves({"test/accuracy": float("nan")}) and not saved.improves({})
+        assert saved.best() == 2
+
+
+def test_best_checkpoint_outlives_a_resume(tmp_path, key):
+    learner, batch = toy().phases[0].learner, toy().phases[0].data.batch(0)
+    state = learner.init(key, batch)
+    for sign, scores in (("<=", (2.0, 1.0, 3.0, 1.5)), (">=", (2.0, 5.0, 3.0, float("nan")))):
+        for step, score in enumerate(scores):
+            with Checkpoints(tmp_path / sign, 1, ("test/loss", sign)) as saved:
+                assert saved.improves({"test/loss": score}) == (step < 2)
+                saved.save(step, state, {"test/loss": score})
+        with Checkpoints(tmp_path / sign, 1, ("test/loss", sign), read_only=True) as saved:
+            assert saved.all() == [1, 3] and saved.best() == 1
+        with Checkpoints(tmp_path / sign, 1, ("test/else", sign), read_only=True) as saved:
+            assert saved.best() is None, "it was never measured"
+
+
+def test_a_save_compiles_nothing(tmp_path, key):
+    experiment = toy()
+    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
+    state = jax.block_until_ready(state._replace(key=key))
+    jax.random.key_data(key)  # one small program, the same for all
+    seen: list[str] = []
+
+    def note(event: str, seconds: float, **_) -> None:
+        seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        with Checkpoints(tmp_path / "run", 1, None) as saved:
+            saved.save(1, state)
+        assert not [event for event in seen if "compile" in event]
+        jax.tree.map(lambda x: x.copy(), state.params)  # which would have
+        assert [event for event in seen if "compile" in event]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
