@@ -4,8 +4,8 @@
 
 The digits' 8x8 originals are enlarged to 16x16. Pictures are drawn with the moving average of the
 parameters: "ddim" in 50 steps, "ddpm" over all 1000.
-Expected: at most 0.035 squared error of the predicted noise after 20 epochs (measured
-0.031), and samples of which most read as digits; seven minutes on one core.
+Expected: at most 0.03 squared error of the predicted noise after 60 epochs (measured 0.022), and samples
+of which nine in ten read as digits; eighteen minutes on one core. (After 20 epochs 0.027, and half.)
 """
 
 import optax
@@ -22,7 +22,7 @@ from dljax.objectives import diffusion
 def experiment(
     *,
     variant: str = "small",
-    epochs: float = 20,
+    epochs: float = 60,
     batch: int = 32,
     lr: float = 1e-3,
     ema: float = 0.995,
@@ -55,6 +55,6 @@ def experiment(
         evals={"test": EvalSet(test, 359, transforms.signed)},
         eval_every=batches.steps(10),
         views={"ddim": view(diffusion.ddim), "ddpm": view(diffusion.ddpm)},
-        expect={"test/loss": at_most(0.035)},
+        expect={"test/loss": at_most(0.03)},
         seed=seed,
     )
