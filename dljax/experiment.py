@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -70,25 +71,30 @@ class Origin(NamedTuple):
     Attributes:
         name: of the file, without its suffix.
         text: the file's.
-        folder: that it lies in.
-        beside: path in the folder -> text, of the modules there that it imports.
         knobs: every one with its value.
-        modules: those beside it, to be imported while the experiment's code runs.
+        modules: those beside it; None for an experiment of no file.
     """
 
     name: str = "experiment"
     text: str = ""
-    folder: str = ""
-    beside: Mapping[str, str] = MappingProxyType({})
     knobs: Mapping[str, Any] = MappingProxyType({})
-    modules: Modules = Modules({}, Path())
+    modules: Modules | None = None
+
+    @property
+    def folder(self) -> str:
+        """That the file lies in; "" for none."""
+        return str(self.modules.folder) if self.modules else ""
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """Path in the folder -> text, of the modules there that the file imports."""
+        return self.modules.texts if self.modules else {}
 
     @classmethod
     def of_file(cls, path: Path, knobs: Mapping[str, Any]) -> "Origin":
         """That of a file with these knobs; nothing is run."""
-        text, folder = read_source(path), path.resolve().parent
-        modules = Modules.of(text, folder)
-        return cls(path.stem, text, str(folder), modules.texts, knobs, modules)
+        text = read_source(path)
+        return cls(path.stem, text, knobs, Modules.of(text, path.resolve().parent))
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,10 @@ class Experiment:
         """The same with other phases, e.g. ``replace(phase, steps=50)`` of one of its own."""
         return replace(self, learner=None, data=None, steps=0, phases=phases)
 
+    def importing(self) -> AbstractContextManager:
+        """In it, what its code imports only when that is needed is found."""
+        return self.origin.modules or nullcontext()
+
     @property
     def total_steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
@@ -181,8 +191,7 @@ def load(path: str | Path) -> Callable[..., Experiment]:
 
     path = Path(path).absolute()
     knobs = read_knobs(path)
-    text = read_source(path)
-    return _builder(path, knobs, text, Modules.of(text, path.resolve().parent), path)
+    return _builder(path, knobs, Modules.of(knobs.text, path.resolve().parent), path)
 
 
 def load_copy(copy: str | Path, file: Path) -> Callable[..., Experiment]:
@@ -198,14 +207,14 @@ def load_copy(copy: str | Path, file: Path) -> Callable[..., Experiment]:
     beside = copy.parent / "beside"
     found = {at.relative_to(beside).as_posix(): read_source(at) for at in beside.rglob("*.py")}
     modules = Modules.known(found, file.parent, beside)
-    return _builder(file, read_knobs(copy), read_source(copy), modules, copy)
+    return _builder(file, read_knobs(copy), modules, copy)
 
 
 def _builder(
-    file: Path, knobs: "Knobs", text: str, modules: Modules, shown: Path
+    file: Path, knobs: "Knobs", modules: Modules, shown: Path
 ) -> Callable[..., Experiment]:
     with modules:
-        module = run_text(f"dljax_experiment_{file.stem}", file, text, shown)
+        module = run_text(f"dljax_experiment_{file.stem}", file, knobs.text, shown)
 
     def build(**given: Any) -> Experiment:
         resolved = knobs.resolve(given)
@@ -215,8 +224,6 @@ def _builder(
             raise UserError(
                 f"{shown}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
-        return built.of(
-            Origin(file.stem, text, str(modules.folder), modules.texts, resolved, modules)
-        )
+        return built.of(Origin(file.stem, knobs.text, resolved, modules))
 
     return build

@@ -74,9 +74,10 @@ class Knob:
 
 @dataclass(frozen=True)
 class Knobs:
-    """The knobs of one file, and its docstring."""
+    """The knobs of one file, its text as it was when they were read, and its docstring."""
 
     path: Path
+    text: str
     doc: str
     knobs: Mapping[str, Knob]
 
@@ -139,14 +140,15 @@ def read_knobs(path: str | Path) -> Knobs:
         near = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
         near = near or [str(p) for p in Path("experiments").rglob("*.py")]
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
-    tree = ast.parse(read_source(path))
+    text = read_source(path)
+    tree = ast.parse(text)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "experiment":
             if node.args.args or node.args.posonlyargs:
                 raise UserError(f"{path}: experiment's knobs must follow a bare *")
             pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             knobs = {a.arg: _knob(path, a, default) for a, default in pairs}
-            return Knobs(path, ast.get_docstring(tree) or "", knobs)
+            return Knobs(path, text, ast.get_docstring(tree) or "", knobs)
     raise UserError(
         f"{path} is no experiment: it defines no function experiment(*, knob: type = default, ...)"
     )

@@ -229,7 +229,7 @@ def test_what_python_offers_modules_works_for_those_beside_a_file(mine):
     (mine / "nets" / "__init__.py").write_text(reads + "W = W.read_text()\n" + MODEL)
     (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
     made = dljax.load(mine / "mine.py")()
-    with made.origin.modules:
+    with made.importing():
         assert sys.modules["nets"].W == "words"
         assert pkgutil.get_data("nets", "vocabulary.txt") == b"words"
         assert "class Net" in inspect.getsource(sys.modules["nets"])

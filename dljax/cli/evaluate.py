@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     else:
         path = options.run
         experiment = experiment_of_run(path, record, {})
-    with experiment.origin.modules:
+    with experiment.importing():
         opened = open_checkpoint(experiment, path, profile, options.step, options.best)
         measured = evaluate(opened.executor, experiment, opened.state)
     rows = [row for row in read_metrics(path) if row["step"] <= opened.step]

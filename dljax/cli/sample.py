@@ -49,18 +49,17 @@ def main(argv: list[str]) -> int:
     experiment = experiment_of_run(path, record, words)
     if not experiment.views:
         raise UserError(f"{experiment.origin.name} has no views: there is nothing to draw")
-    with experiment.origin.modules:
-        opened = open_checkpoint(experiment, path, profile, options.step)
     key = jax.random.key(options.seed)
     folder = options.out or path / "samples"
-    for name, view in experiment.views.items():
-        with experiment.origin.modules:
+    with experiment.importing():
+        opened = open_checkpoint(experiment, path, profile, options.step)
+        for name, view in experiment.views.items():
             shown = view(opened.state, named(key, f"view/{name}"))
-        try:
-            file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
-        if isinstance(shown, str):
-            print(shown)
-        print(file)
+            try:
+                file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
+            except OSError as error:
+                raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+            if isinstance(shown, str):
+                print(shown)
+            print(file)
     return 0

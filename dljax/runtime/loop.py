@@ -80,7 +80,7 @@ def run(
             "name a folder, run(experiment, profile, workdir)"
         )
     path = Path(workdir) if workdir else default_workdir(experiment.origin)
-    with experiment.origin.modules:  # what its code imports only when it is needed
+    with experiment.importing():  # what its code imports only when it is needed
         return _run(experiment, profile, path, quiet)
 
 

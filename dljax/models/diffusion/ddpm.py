@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.errors import UserError
 from dljax.nn import Conv, Dropout, dense
+from dljax.nn.sides import check_sides
 
 # As in the paper's code: uniform with variance 1 / fan_avg, and zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
@@ -94,13 +94,7 @@ class DDPM(nn.Module):
         self, image: Float[Array, "b h w c"], time: Int[Array, " b"], *, train: bool
     ) -> Float[Array, "b h w c"]:
         first, last = self.widths[0], len(self.widths) - 1
-        h, w = image.shape[1:3]
-        if h % 2**last or w % 2**last:  # else a skip meets an upsampled map of another size
-            near = "x".join(str(max(1, round(side / 2**last)) * 2**last) for side in (h, w))
-            raise UserError(
-                f"images of {h}x{w} pixels: a DDPM of {last + 1} levels halves the sides, so they must "
-                f"be multiples of {2**last}; the nearest is {near}"
-            )
+        check_sides(image.shape, len(self.widths), "a DDPM")
         t = time_embedding(time, first).astype(image.dtype)
         t = nn.Dense(4 * first, kernel_init=_INIT, name="time1")(t)
         t = nn.Dense(4 * first, kernel_init=_INIT, name="time2")(jax.nn.silu(t))

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.errors import UserError
 from dljax.nn import Conv, ConvTranspose, Dropout, max_pool
+from dljax.nn.sides import check_sides
 
 # Section 3: a Gaussian of standard deviation sqrt(2 / N), N the inputs of a neuron.
 _HE = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
@@ -47,14 +47,7 @@ class UNet(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b h w classes"]:
-        h, w = image.shape[1:3]
-        unit = 2 ** (len(self.widths) - 1)
-        if h % unit or w % unit:  # else a skip meets an upsampled map of another size
-            near = "x".join(str(max(1, round(side / unit)) * unit) for side in (h, w))
-            raise UserError(
-                f"images of {h}x{w} pixels: a U-Net of {len(self.widths)} levels halves the sides, so "
-                f"they must be multiples of {unit}; the nearest is {near}"
-            )
+        check_sides(image.shape, len(self.widths), "a U-Net")
         x, skips = image, []
         for level, width in enumerate(self.widths[:-1]):
             x = DoubleConv(width, name=f"down{level}")(x)
