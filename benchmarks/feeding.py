@@ -24,11 +24,11 @@ from dljax import models
 from dljax.data import Pipeline, fake, images, transforms
 from dljax.learner import make_learner, players
 from dljax.models.convnets import lenet, resnet
-from dljax.objectives.classification import classification
 from dljax.runtime.execute import Executor, make_executor
 from dljax.runtime.feeder import Ahead, InFlight
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
+from dljax.tasks.classification import classification
 
 _WARM = 3  # steps of a turn, by which what was kept ready during the other's turn is used up
 

@@ -38,11 +38,11 @@ from dljax.data.sources.text import Windows
 from dljax.learner import make_learner, players
 from dljax.models.convnets import lenet
 from dljax.models.transformers import gpt
-from dljax.objectives.classification import classification
-from dljax.objectives.language import language
 from dljax.runtime import loop
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
+from dljax.tasks.classification import classification
+from dljax.tasks.language import language
 
 _TURN = 50  # steps
 

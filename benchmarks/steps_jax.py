@@ -27,22 +27,22 @@ from dljax.models.graphs import gcn as gcn_model
 from dljax.models.recurrent import lstm as lstm_model
 from dljax.models.segmentation import unet as unet_model
 from dljax.models.transformers import gpt as gpt_model
-from dljax.objectives.adversarial import adversarial
-from dljax.objectives.classification import classification
-from dljax.objectives.diffusion import diffusion
-from dljax.objectives.language import language
-from dljax.objectives.nodes import nodes
-from dljax.objectives.segmentation import segmentation
 from dljax.runtime.execute import make_executor
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
-from dljax.types import Objective
+from dljax.tasks.adversarial import adversarial
+from dljax.tasks.classification import classification
+from dljax.tasks.diffusion import diffusion
+from dljax.tasks.language import language
+from dljax.tasks.nodes import nodes
+from dljax.tasks.segmentation import segmentation
+from dljax.types import Task
 
 
 class Case(NamedTuple):
     """What is trained: on a batch of arrays, or on a whole graph."""
 
-    task: Objective
+    task: Task
     tx: Any
     batch: dict[str, np.ndarray] | WholeGraph
 

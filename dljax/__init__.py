@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from dljax.experiment import Phase as Phase
     from dljax.experiment import at_least as at_least
     from dljax.experiment import at_most as at_most
-    from dljax.experiment import load as load
+    from dljax.loading import load as load
     from dljax.runtime.loop import run as run
     from dljax.runtime.profile import load_profile as profile  # noqa: F401
 
 __version__ = "0.1.0"
 
-_MODULES = ("models", "data", "nn", "learner", "objectives", "runtime")
+_MODULES = ("models", "data", "nn", "learner", "tasks", "rules", "runtime")
 _HOMES = {
     "Experiment": ("dljax.experiment", "Experiment"),
     "Phase": ("dljax.experiment", "Phase"),
     "at_least": ("dljax.experiment", "at_least"),
     "at_most": ("dljax.experiment", "at_most"),
-    "load": ("dljax.experiment", "load"),
+    "load": ("dljax.loading", "load"),
     "run": ("dljax.runtime.loop", "run"),
     "profile": ("dljax.runtime.profile", "load_profile"),
 }

@@ -31,7 +31,7 @@ InitVariables = Callable[[Key, Batch], tuple[Params, Extra]]
 Evaluate = Callable[[Params, Extra, Batch, Key], Metrics]  # per example: every value is [b]
 
 
-class Objective(NamedTuple):
+class Task(NamedTuple):
     """What is minimised: one loss per player. Supervised tasks and GANs return the same type."""
 
     init: InitVariables

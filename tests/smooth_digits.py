@@ -12,7 +12,7 @@ from dljax import Experiment, at_least
 from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import digits
 from dljax.learner import make_learner, players
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 class Smooth(nn.Module):

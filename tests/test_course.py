@@ -10,7 +10,7 @@ from dljax.data import Arrays, Pipeline
 from dljax.models.convnets import cnn
 from dljax.models.dense import mlp, perceptron
 from dljax.nn import Conv
-from dljax.objectives.perceptron import perceptron_rule
+from dljax.rules.perceptron import perceptron_rule
 
 SMALL = [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
 LARGE = [

@@ -17,11 +17,11 @@ from dljax.models.adversarial import dcgan
 from dljax.models.autoencoders import vae
 from dljax.models.diffusion import ddpm as ddpm_model
 from dljax.models.segmentation import unet
-from dljax.objectives.adversarial import adversarial, energy_distance
-from dljax.objectives.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sampler
-from dljax.objectives.linen import forward
-from dljax.objectives.reconstruction import kl_to_standard_normal, variational
-from dljax.objectives.segmentation import overlap, segmentation
+from dljax.tasks.adversarial import adversarial, energy_distance
+from dljax.tasks.diffusion import ddim, ddpm, diffusion, linear_schedule, q_sample, sampler
+from dljax.tasks.linen import forward
+from dljax.tasks.reconstruction import kl_to_standard_normal, variational
+from dljax.tasks.segmentation import overlap, segmentation
 
 
 def count(tree) -> int:

@@ -20,17 +20,19 @@ NEUTRAL = {"types", "errors", "axes", "folders"}
 MAY_IMPORT = {
     "nn": NEUTRAL,
     "models": NEUTRAL | {"nn"},
-    "objectives": NEUTRAL | {"learner"},
+    "tasks": NEUTRAL | {"learner"},
+    "rules": NEUTRAL | {"learner", "tasks"},
     "learner": NEUTRAL,
     "data": NEUTRAL,
     "weights": NEUTRAL,
     "beside": NEUTRAL,
-    "experiment": NEUTRAL | {"data", "learner", "knobs", "beside"},
+    "experiment": NEUTRAL | {"data", "learner", "loading"},
+    "loading": NEUTRAL | {"experiment", "knobs", "beside"},
     "knobs": NEUTRAL | {"beside"},
     "catalog": NEUTRAL,
-    "runtime": NEUTRAL | {"data", "learner", "experiment", "beside"},
+    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside"},
     "analysis": NEUTRAL
-    | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "objectives"},
+    | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},
 }
 NO_LINEN = ("learner", "runtime", "data", "experiment")
 
@@ -87,7 +89,7 @@ def test_one_definition_per_noun():
         "Learner",
         "Aux",
         "Batch",
-        "Objective",
+        "Task",
         "Pipeline",
         "EvalSet",
         "Experiment",

@@ -44,7 +44,7 @@ from dljax import Experiment, at_least
 from dljax.data import EvalSet, Pipeline
 from dljax.data.datasets import digits
 from dljax.learner import make_learner, players
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 def experiment(*, epochs: float = 2, seed: int = 0) -> Experiment:

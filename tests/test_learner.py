@@ -23,10 +23,10 @@ from dljax.learner import (
     players,
 )
 from dljax.nn import Dropout, batch_norm
-from dljax.objectives.classification import classification
-from dljax.objectives.linen import forward, initialize
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Mesh, Profile
+from dljax.tasks.classification import classification
+from dljax.tasks.linen import forward, initialize
 from dljax.types import Aux
 
 BATCH = 16

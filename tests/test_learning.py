@@ -12,9 +12,9 @@ from smoke import EXPERIMENTS, KINDS, smoke
 
 from dljax.data import Arrays, Pipeline
 from dljax.learner import make_learner, players
-from dljax.objectives.classification import classification
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Mesh, Profile
+from dljax.tasks.classification import classification
 
 PROFILE = Profile(mesh=Mesh(data=1))
 STEPS = 80

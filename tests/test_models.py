@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dljax import catalog, models
-from dljax.objectives.linen import streams
+from dljax.tasks.linen import streams
 
 ARCHITECTURES = catalog.architectures()
 NAMES = [a.name for a in ARCHITECTURES]

@@ -17,7 +17,6 @@ from dljax.data import Pipeline
 from dljax.errors import UserError
 from dljax.experiment import Phase, at_most
 from dljax.learner import Learner, State, freeze, make_learner, players
-from dljax.objectives.classification import classification
 from dljax.runtime import feeder
 from dljax.runtime.execute import make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
@@ -25,6 +24,7 @@ from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.profile import Mesh
 from dljax.runtime.rundir import meaning, read_metrics
+from dljax.tasks.classification import classification
 
 
 def test_folder_holds_what_is_needed_to_understand_the_run(tmp_path):

@@ -18,7 +18,7 @@ from dljax.data.sources.text import NO_TARGET, Characters, Windows, Words
 from dljax.errors import UserError
 from dljax.models.recurrent import lstm
 from dljax.models.transformers import gpt
-from dljax.objectives.language import language
+from dljax.tasks.language import language
 
 MODELS = pytest.mark.parametrize(
     "architecture, table", [(gpt, "wte"), (lstm, "embed")], ids=["gpt", "lstm"]

@@ -7,10 +7,11 @@ import numpy as np
 import optax
 
 from dljax.data import Arrays, EvalSet, Pipeline
-from dljax.experiment import Experiment, Origin, at_least, at_most
+from dljax.experiment import Experiment, at_least, at_most
 from dljax.learner import make_learner, many_seeds, players
-from dljax.objectives.classification import classification
+from dljax.loading import Origin
 from dljax.runtime.profile import Mesh, Profile
+from dljax.tasks.classification import classification
 
 PROFILE = Profile(
     mesh=Mesh(data=1),

@@ -9,7 +9,7 @@ import numpy as np
 from dljax.analysis import pictures
 from dljax.data.pipeline import EvalSet
 from dljax.experiment import View
-from dljax.objectives.linen import forward
+from dljax.tasks.linen import forward
 
 
 def filters(layer: str = "conv1", player: str = "model") -> View:

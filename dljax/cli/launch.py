@@ -23,7 +23,7 @@ dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convne
 
 def _workdir(path: Path, resolved: dict) -> Path:
     """What `dljax train` would choose; named in the script, so that a requeued job finds it."""
-    from dljax.experiment import Origin
+    from dljax.loading import Origin
     from dljax.runtime.rundir import default_workdir
 
     return default_workdir(Origin.of_file(path, resolved)).absolute()

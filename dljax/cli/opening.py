@@ -56,7 +56,7 @@ def open_experiment(path: Path, knobs: Mapping[str, Any], of: Path | None = None
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
     """
-    from dljax.experiment import load, load_copy
+    from dljax.loading import load, load_copy
 
     try:
         return (load_copy(path, of) if of else load(path))(**knobs)

@@ -157,7 +157,7 @@ def main(argv: list[str]) -> int:
         raise UserError("nothing to sweep over: give a knob several values, such as --seed 0:5")
     profile = load_profile(options.on)
     start(profile)
-    from dljax.experiment import Origin
+    from dljax.loading import Origin
     from dljax.runtime.rundir import meaning
 
     origin = Origin.of_file(file, {})

@@ -20,7 +20,8 @@ import numpy as np
 
 from dljax.beside import write_source
 from dljax.errors import UserError
-from dljax.experiment import Experiment, Origin
+from dljax.experiment import Experiment
+from dljax.loading import Origin
 from dljax.runtime.profile import Profile
 
 try:
@@ -137,7 +138,7 @@ class RunDir:
         self._wandb: Any = None
         self._lock: Any = None
         self._project = profile.wandb
-        origin = experiment.origin
+        origin = experiment.origin or Origin()
         identity = {
             "experiment": origin.name,
             "knobs": dict(origin.knobs),

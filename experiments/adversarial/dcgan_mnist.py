@@ -16,8 +16,8 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import mnist
 from dljax.learner import make_learner, players
 from dljax.models.adversarial import dcgan
-from dljax.objectives.adversarial import adversarial
-from dljax.objectives.linen import forward
+from dljax.tasks.adversarial import adversarial
+from dljax.tasks.linen import forward
 
 
 def experiment(

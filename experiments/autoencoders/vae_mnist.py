@@ -17,7 +17,7 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import mnist
 from dljax.learner import make_learner, players
 from dljax.models.autoencoders import vae
-from dljax.objectives.reconstruction import variational
+from dljax.tasks.reconstruction import variational
 
 
 def experiment(

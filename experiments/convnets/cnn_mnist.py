@@ -15,7 +15,7 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import mnist
 from dljax.learner import make_learner, players
 from dljax.models.convnets import cnn
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 def experiment(

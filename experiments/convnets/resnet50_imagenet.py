@@ -20,7 +20,7 @@ from dljax.data import EvalSet, Pipeline, images
 from dljax.data.datasets import imagenet
 from dljax.learner import make_learner, players
 from dljax.models.convnets import resnet
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 def experiment(

@@ -14,7 +14,7 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import digits
 from dljax.learner import make_learner, players
 from dljax.models.dense import mlp
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 def experiment(

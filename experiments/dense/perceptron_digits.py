@@ -12,7 +12,7 @@ from dljax.analysis import pictures
 from dljax.data import Arrays, EvalSet, Pipeline, transforms
 from dljax.data.datasets import digits
 from dljax.models.dense import perceptron
-from dljax.objectives.perceptron import perceptron_rule
+from dljax.rules.perceptron import perceptron_rule
 
 
 def pair(source: Arrays, zero: int, one: int) -> Arrays:

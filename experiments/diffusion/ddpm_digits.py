@@ -16,7 +16,7 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import digits
 from dljax.learner import make_learner, players
 from dljax.models.diffusion import ddpm
-from dljax.objectives import diffusion
+from dljax.tasks import diffusion
 
 
 def experiment(

@@ -16,7 +16,7 @@ from dljax.data import EvalSet, Pipeline
 from dljax.data.datasets import cora
 from dljax.learner import keep_best, make_learner, many_seeds, players
 from dljax.models.graphs import gat
-from dljax.objectives.nodes import nodes
+from dljax.tasks.nodes import nodes
 
 
 def experiment(

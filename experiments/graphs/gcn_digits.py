@@ -13,7 +13,7 @@ from dljax.data import EvalSet, Pipeline
 from dljax.data.datasets import digit_graph
 from dljax.learner import make_learner, many_seeds, players
 from dljax.models.graphs import gcn
-from dljax.objectives.nodes import nodes
+from dljax.tasks.nodes import nodes
 
 
 def experiment(

@@ -18,7 +18,7 @@ from dljax.data.datasets import ptb
 from dljax.data.sources.text import Windows
 from dljax.learner import make_learner, players
 from dljax.models.recurrent import lstm
-from dljax.objectives.language import language
+from dljax.tasks.language import language
 
 
 def experiment(

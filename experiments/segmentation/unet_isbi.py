@@ -19,7 +19,7 @@ from dljax.data import EvalSet, Pipeline, transforms
 from dljax.data.datasets import isbi
 from dljax.learner import make_learner, players
 from dljax.models.segmentation import unet
-from dljax.objectives.segmentation import segmentation
+from dljax.tasks.segmentation import segmentation
 
 
 def experiment(

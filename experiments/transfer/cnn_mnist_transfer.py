@@ -17,7 +17,7 @@ from dljax.data.datasets import mnist
 from dljax.experiment import carry_params
 from dljax.learner import State, freeze, make_learner, players
 from dljax.models.convnets import cnn
-from dljax.objectives.classification import classification
+from dljax.tasks.classification import classification
 
 
 def half(source: Arrays, first: int) -> Arrays:

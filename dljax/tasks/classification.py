@@ -4,11 +4,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Aux, Task
 
 
-def classification(model: nn.Module, *, smoothing: float = 0.0, player: str = "model") -> Objective:
+def classification(model: nn.Module, *, smoothing: float = 0.0, player: str = "model") -> Task:
     """Mean cross-entropy of ``model(image) -> logits [b, classes]``.
 
     Args:
@@ -49,4 +49,4 @@ def classification(model: nn.Module, *, smoothing: float = 0.0, player: str = "m
             "accuracy": (jnp.argmax(logits, -1) == label).astype(jnp.float32),
         }
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)

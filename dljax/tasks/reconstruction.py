@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Array, Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Array, Aux, Task
 
 
 def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
@@ -17,7 +17,7 @@ def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
-def variational(model: nn.Module, *, player: str = "model") -> Objective:
+def variational(model: nn.Module, *, player: str = "model") -> Task:
     """Negative evidence lower bound, in nats per image.
 
         loss = -E_{z ~ q(z|x)} log p(x|z) + KL(q(z|x) || N(0, 1))
@@ -57,4 +57,4 @@ def variational(model: nn.Module, *, player: str = "model") -> Objective:
     def evaluate(params, extra, batch, key):
         return terms(params, extra, batch, key)[0]
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)

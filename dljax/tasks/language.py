@@ -4,11 +4,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Aux, Task
 
 
-def language(model: nn.Module, *, player: str = "model") -> Objective:
+def language(model: nn.Module, *, player: str = "model") -> Task:
     """Mean cross-entropy of ``model(tokens) -> logits [b, t, v]`` with the token that came next.
 
     Batch: ``tokens`` and ``targets`` int32 [b, t]; a target below 0 does not count. Evaluation, per
@@ -44,4 +44,4 @@ def language(model: nn.Module, *, player: str = "model") -> Objective:
         loss, right, _ = measured(logits, batch["targets"])
         return {"loss": jnp.mean(loss, -1), "accuracy": jnp.mean(right, -1)}
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)

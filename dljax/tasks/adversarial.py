@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import optax
 
 from dljax import axes
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Array, Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Array, Aux, Task
 
 _bce = optax.sigmoid_binary_cross_entropy
 
@@ -51,7 +51,7 @@ def _distances(x: Array, y: Array) -> Array:
 
 def adversarial(
     generator: nn.Module, discriminator: nn.Module, latent: int = 100, *, real: float = 1.0
-) -> Objective:
+) -> Task:
     """The non-saturating game, with players "discriminator" and "generator", in this order.
 
         discriminator:  -E log D(x) - E log(1 - D(G(z)))
@@ -132,6 +132,4 @@ def adversarial(
             "energy": energy_distance(batch["image"], made, batch.get("mask")),
         }
 
-    return Objective(
-        init, {"discriminator": discriminator_loss, "generator": generator_loss}, evaluate
-    )
+    return Task(init, {"discriminator": discriminator_loss, "generator": generator_loss}, evaluate)

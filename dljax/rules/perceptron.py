@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from dljax import axes
 from dljax.learner import Learner, State, named
-from dljax.objectives.linen import initialize
+from dljax.tasks.linen import initialize
 from dljax.types import Batch, Key
 
 

@@ -4,11 +4,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Aux, Task
 
 
-def nodes(model: nn.Module, *, player: str = "model") -> Objective:
+def nodes(model: nn.Module, *, player: str = "model") -> Task:
     """Mean cross-entropy over the nodes that count, of ``model(node, senders, receivers)``.
 
     Batch (one whole graph): ``node`` [n, d], ``senders`` and ``receivers`` [e], ``label`` [n],
@@ -46,4 +46,4 @@ def nodes(model: nn.Module, *, player: str = "model") -> Objective:
         value, right = measured(logits, batch["label"])
         return {"loss": value, "accuracy": right}
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)

@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Array, Aux, Objective
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Array, Aux, Task
 
 
 def overlap(guess: Array, label: Array, classes: int) -> tuple[Array, Array]:
@@ -24,7 +24,7 @@ def overlap(guess: Array, label: Array, classes: int) -> tuple[Array, Array]:
     return jnp.sum(iou, axis=-1) / count, jnp.sum(dice, axis=-1) / count
 
 
-def segmentation(model: nn.Module, *, player: str = "model") -> Objective:
+def segmentation(model: nn.Module, *, player: str = "model") -> Task:
     """Mean cross-entropy over all pixels of ``model(image) -> logits [b, h, w, classes]``.
 
     Args:
@@ -64,4 +64,4 @@ def segmentation(model: nn.Module, *, player: str = "model") -> Objective:
             "dice": dice,
         }
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)

@@ -12,8 +12,8 @@ import numpy as np
 from jax import lax
 
 from dljax import axes
-from dljax.objectives.linen import forward, initialize
-from dljax.types import Array, Aux, Key, Objective, PyTree
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Array, Aux, Key, PyTree, Task
 
 Predict = Callable[[PyTree, Array, Array], Array]  # (params, x_t [b, ...], t [b] int32) -> eps
 Sampler = Callable[[PyTree, Key], Array]  # (params, key) -> images
@@ -47,9 +47,7 @@ def q_sample(schedule: Schedule, image: Array, time: Array, noise: Array) -> Arr
     return _like(jnp.sqrt(signal), image) * image + _like(jnp.sqrt(1.0 - signal), image) * noise
 
 
-def diffusion(
-    model: nn.Module, schedule: Schedule | None = None, *, player: str = "model"
-) -> Objective:
+def diffusion(model: nn.Module, schedule: Schedule | None = None, *, player: str = "model") -> Task:
     """Mean squared error of the predicted noise at a random time: L_simple, equation 14.
 
     Args:
@@ -90,7 +88,7 @@ def diffusion(
     def evaluate(params, extra, batch, key):
         return {"loss": errors(params, extra, batch, key, False)[0]}
 
-    return Objective(init, {player: loss}, evaluate)
+    return Task(init, {player: loss}, evaluate)
 
 
 def sampler(

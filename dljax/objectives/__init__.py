@@ -1,1 +1,0 @@
-"""What is minimised. Every function here takes models as arguments and returns an Objective."""

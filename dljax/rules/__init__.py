@@ -1,0 +1,1 @@
+"""Learning without a gradient: each function here builds a Learner by hand."""
