@@ -2,29 +2,49 @@
 
 The keyword parameters of ``def experiment(*, epochs: float = 10, ...)`` are the command line, the
 schema and the record of a run. Types: int, float, str, bool, ``Literal[...]``, and each with ``| None``.
+A file bounds a number of its own in the signature: ``radius: Annotated[float, "> 0, <= 1"] = 0.5``.
 """
 
 import ast
+import math
+import operator
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dljax.beside import read_source
+from dljax.claims import APART, WORDS, Claim, read_claims
 from dljax.errors import UserError, nearest
 
 _SCALARS = {"int": int, "float": float, "str": str, "bool": bool}
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-# What every experiment means by these names, checked before anything is loaded.
-_RANGES: dict[str, tuple[str, Any]] = {
-    **dict.fromkeys(("epochs", "steps", "batch", "lr"), ("above 0", lambda x: x > 0)),
-    "seed": ("0 or more", lambda x: x >= 0),
-    "decay": ("0 or more", lambda x: x >= 0),
-    "dropout": ("in [0, 1)", lambda x: 0 <= x < 1),
-    "smoothing": ("in [0, 1)", lambda x: 0 <= x < 1),
-    "momentum": ("in [0, 1)", lambda x: 0 <= x < 1),
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+_SAID = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+_BOUND = re.compile(r"\s*(>=|<=|>|<)\s*([-+.\de]+)\s*")
+
+# What every experiment means by these names; a file that means another thing says so in its signature.
+_BOUNDS = {
+    **dict.fromkeys(("epochs", "lr"), "> 0"),
+    **dict.fromkeys(("batch", "steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
+    **dict.fromkeys(("decay", "temperature", "warmup"), ">= 0"),
+    **dict.fromkeys(("dropout", "smoothing", "momentum", "ema"), ">= 0, < 1"),
+    "seed": ">= 0",
 }
+
+
+def _bounds(words: str) -> tuple[tuple[str, float], ...]:
+    """``">= 0, < 1"`` as pairs of a sign and a number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = [_BOUND.fullmatch(part) for part in words.split(",")]
+    if not all(found):
+        raise ValueError(words)
+    return tuple((match[1], float(match[2])) for match in found if match)
 
 
 @dataclass(frozen=True)
@@ -34,11 +54,13 @@ class Knob:
     default: Any
     optional: bool = False
     choices: tuple = ()
+    bounds: tuple[tuple[str, float], ...] = ()
 
     @property
     def expected(self) -> str:
         words = " | ".join(map(str, self.choices)) if self.choices else self.kind
-        return words + (" | none" if self.optional else "")
+        limits = " and ".join(f"{_SAID[sign]} {bound:.10g}" for sign, bound in self.bounds)
+        return " ".join(filter(None, (words, limits))) + (" | none" if self.optional else "")
 
     def parse(self, word: Any) -> Any:
         """The value of a word from the command line, or of a value given from Python."""
@@ -56,30 +78,30 @@ class Knob:
                     raise wrong
             elif self.kind == "float":
                 value = float(word)
+                if not math.isfinite(value):
+                    raise wrong
             else:
                 if not isinstance(word, str):
                     raise wrong
                 value = word
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise wrong from None
         if self.choices and value not in self.choices:
             raise UserError(f"--{self.name} {word}: {nearest(str(word), map(str, self.choices))}")
-        if self.kind == "float" and value != value:
+        if not all(_COMPARE[sign](value, bound) for sign, bound in self.bounds):
             raise wrong
-        words, holds = _RANGES.get(self.name, ("", None))
-        if holds and self.kind in ("int", "float") and not holds(value):
-            raise UserError(f"--{self.name} {word}: expected {self.kind} {words}")
         return value
 
 
 @dataclass(frozen=True)
 class Knobs:
-    """The knobs of one file, its text as it was when they were read, and its docstring."""
+    """The knobs of one file, its text as it was when they were read, its docstring and its claims."""
 
     path: Path
     text: str
     doc: str
     knobs: Mapping[str, Knob]
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
     def find(self, name: str) -> Knob:
         plain = name.replace("-", "_")
@@ -87,14 +109,45 @@ class Knobs:
             raise UserError(f"{self.path.name} has no knob --{name}: {nearest(plain, self.knobs)}")
         return self.knobs[plain]
 
-    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All knobs with their values: the defaults, and what is given in their place."""
-        parsed = {self.find(name).name: self.find(name).parse(v) for name, v in given.items()}
+    def claim(self, name: str | None = None) -> Claim | None:
+        """The claim of this name, or the first of all; None in a file without claims.
+
+        Raises:
+            UserError: there is none of this name.
+        """
+        if name is None:
+            return next(iter(self.claims.values()), None)
+        if name not in self.claims:
+            raise UserError(f"{self.path.name} has no claim {name!r}: {nearest(name, self.claims)}")
+        return self.claims[name]
+
+    def resolve(self, given: Mapping[str, Any], claim: str | None = None) -> dict[str, Any]:
+        """All knobs with their values: the defaults, in their place what the claim's row sets (the first
+        row's where none is named), and in place of both what is given."""
+        row = self.claim(claim)
+        words = {self.find(name).name: value for name, value in given.items()}
+        words = {**(row.knobs if row else {}), **words}
         # A default is parsed as well: 40 and --epochs 40 (a float, 40.0) are one and the same run.
         return {
-            name: parsed[name] if name in parsed else knob.parse(knob.default)
-            for name, knob in self.knobs.items()
+            name: knob.parse(words.get(name, knob.default)) for name, knob in self.knobs.items()
         }
+
+    def claimed(self, resolved: Mapping[str, Any], claim: str | None = None) -> Claim | None:
+        """The claim that is made of a run with these knobs, all of them, whatever its seed and wherever
+        its data lies; None where there is none, as for a fake twin.
+
+        Args:
+            claim: the name of the only one to consider.
+        """
+        if resolved.get("fake"):
+            return None
+        for row in self.claims.values():
+            its = self.resolve({}, row.name)
+            if claim in (None, row.name) and all(
+                resolved[name] == value for name, value in its.items() if name not in APART
+            ):
+                return row
+        return None
 
 
 def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
@@ -103,7 +156,7 @@ def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
         raise UserError(f"{where} has no default: give it one")
     try:
         value = ast.literal_eval(default)
-    except ValueError:
+    except (ValueError, TypeError):
         raise UserError(f"{where}: its default must be a literal") from None
     knob = _typed(argument, value, where)
     try:
@@ -115,18 +168,44 @@ def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
     return knob
 
 
+def _named(annotation: ast.expr | None, name: str) -> bool:
+    """Whether this is ``Name[...]`` or ``typing.Name[...]``."""
+    return (
+        isinstance(annotation, ast.Subscript)
+        and ast.unparse(annotation.value).rpartition(".")[2] == name
+    )
+
+
 def _typed(argument: ast.arg, value: Any, where: str) -> Knob:
-    annotation = argument.annotation
-    optional = False
-    if isinstance(annotation, ast.BinOp):  # X | None
-        optional, annotation = True, annotation.left
-    if isinstance(annotation, ast.Name) and annotation.id in _SCALARS:
-        return Knob(argument.arg, annotation.id, value, optional)
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
-        choices = ast.literal_eval(annotation.slice)
-        choices = choices if isinstance(choices, tuple) else (choices,)
-        return Knob(argument.arg, type(choices[0]).__name__, value, optional, choices)
-    raise UserError(f"{where}: annotate it with int, float, str, bool or Literal[...]")
+    annotation: Any = argument.annotation
+    words = _BOUNDS.get(argument.arg)
+    if _named(annotation, "Annotated"):
+        annotation, *more = getattr(annotation.slice, "elts", [None])
+        words = getattr(more[0], "value", None) if len(more) == 1 else ""
+    optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
+    if optional:  # X | None
+        annotation = annotation.left
+    choices: tuple[Any, ...] = ()
+    kind = getattr(annotation, "id", "")
+    if _named(annotation, "Literal"):
+        try:
+            given = ast.literal_eval(annotation.slice)
+        except (ValueError, TypeError):
+            raise UserError(f"{where}: Literal[...] must list its words themselves") from None
+        choices = given if isinstance(given, tuple) else (given,)
+        kinds = {type(word).__name__ for word in choices}
+        kind = kinds.pop() if len(kinds) == 1 else ""
+        if kind not in _SCALARS:
+            raise UserError(
+                f"{where}: Literal[...] must list words of one type, int, float, str or bool"
+            )
+    if kind not in _SCALARS:
+        raise UserError(f"{where}: annotate it with int, float, str, bool or Literal[...]")
+    try:
+        bounds = _bounds(words) if words and kind in ("int", "float") else ()
+    except (ValueError, AttributeError, TypeError):
+        raise UserError(f"{where}: Annotated[...] takes bounds, such as '>= 0, < 1'") from None
+    return Knob(argument.arg, kind, value, optional, choices, bounds)
 
 
 def read_knobs(path: str | Path) -> Knobs:
@@ -142,13 +221,29 @@ def read_knobs(path: str | Path) -> Knobs:
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
     text = read_source(path)
     tree = ast.parse(text)
-    for node in tree.body:
+    for node in reversed(tree.body):  # of two definitions Python takes the last
         if isinstance(node, ast.FunctionDef) and node.name == "experiment":
-            if node.args.args or node.args.posonlyargs:
+            if node.args.args or node.args.posonlyargs or node.args.vararg or node.args.kwarg:
                 raise UserError(f"{path}: experiment's knobs must follow a bare *")
             pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            knobs = {a.arg: _knob(path, a, default) for a, default in pairs}
-            return Knobs(path, text, ast.get_docstring(tree) or "", knobs)
+            found = Knobs(
+                path,
+                text,
+                ast.get_docstring(tree) or "",
+                {a.arg: _knob(path, a, default) for a, default in pairs},
+            )
+            claims = read_claims(tree, path.name, found.find)
+            for name in ("claim", *WORDS * bool(claims)):
+                if name in found.knobs:
+                    raise UserError(f"{path.name}: {name!r} is a word of claims: rename the knob")
+            found = replace(found, claims=claims)
+            for name in claims:
+                same = found.claimed(found.resolve({}, name))
+                if same and same.name != name:
+                    raise UserError(
+                        f"{path.name}: claims {same.name!r} and {name!r} set equal knobs"
+                    )
+            return found
     raise UserError(
         f"{path} is no experiment: it defines no function experiment(*, knob: type = default, ...)"
     )

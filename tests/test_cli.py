@@ -106,7 +106,7 @@ def test_every_command_shows_examples(dljax):
 def test_help_of_a_file_shows_its_docstring_and_knobs(dljax):
     told = dljax("train", SMOOTH, "--help")
     assert "A smooth net with plain SGD" in told
-    assert "--lr LR" in told and "float, default 0.1" in told
+    assert "--lr LR" in told and "float above 0, default 0.1" in told
     assert "--on PROFILE" in told
 
 

@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "beside": NEUTRAL,
     "experiment": NEUTRAL | {"data", "learner", "loading"},
     "loading": NEUTRAL | {"experiment", "knobs", "beside"},
-    "knobs": NEUTRAL | {"beside"},
+    "claims": NEUTRAL | {"knobs"},
+    "knobs": NEUTRAL | {"beside", "claims"},
     "catalog": NEUTRAL,
-    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside"},
+    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside", "claims"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},
 }

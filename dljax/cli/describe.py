@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
     if any(word.endswith(".py") for word in argv):
         options, path, knobs, words = parse_with_knobs(parser, argv)
-        title, rows, totals = _of_file(path, knobs.resolve(words))
+        title, rows, totals = _of_file(path, knobs.resolve(words, options.claim))
     else:
         parser.add_argument(
             "model", metavar="FILE|MODEL", help="an experiment file, or name:variant"

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     words: dict[str, Any] = {}
     if any(word.endswith(".py") for word in argv) or not argv:
         options, file, knobs, words = parse_with_knobs(parser, argv)
-        resolved, record = knobs.resolve(words), {}
+        resolved, record = knobs.resolve(words, options.claim), {}
     else:
         parser.add_argument("run", type=Path, metavar="WORKDIR|FILE", help="a run's folder")
         options = parser.parse_args(argv)

@@ -38,10 +38,11 @@ def main(argv: list[str]) -> int:
     if "train" in argv and "".join(argv[argv.index("train") + 1 :][:1]).endswith(".py"):
         argv = [*argv[: argv.index("train")], *argv[argv.index("train") + 1 :]]
     options, path, knobs, words = parse_with_knobs(parser, argv)
-    resolved = knobs.resolve(words)
+    resolved = knobs.resolve(words, options.claim)
     profile = load_profile(options.on)
     command = [sys.executable, "-m", "dljax", "train", str(path)]
     command += [f"--{name}={word}" for name, word in words.items()]
+    command += [f"--claim={options.claim}"] if options.claim else []
     command += [f"--on={options.on}"] if options.on else []
     if not options.slurm:
         if options.dry_run:

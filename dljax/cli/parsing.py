@@ -65,20 +65,37 @@ def _add_knob(group: Any, knob: Knob, many: bool) -> None:
     )
 
 
+def _add_claims(parser: Parser, knobs: Knobs) -> None:
+    if not knobs.claims:
+        parser.add_argument("--claim", help=argparse.SUPPRESS)  # answered by the file's name
+        return
+    width = max(map(len, knobs.claims))
+    rows = [f"  {name:{width}}  {claim}" for name, claim in knobs.claims.items()]
+    says = "\n".join(["the first where none is named", *rows])
+    group = parser.add_argument_group(f"claims of {knobs.path.name}", says)
+    group.add_argument("--claim", metavar="NAME", help="take the knobs of this row")
+
+
 def parse_with_knobs(
-    parser: Parser, argv: list[str], *, many: bool = False, own: tuple[str, ...] = ()
+    parser: Parser,
+    argv: list[str],
+    *,
+    many: bool = False,
+    own: tuple[str, ...] = (),
+    claims: bool = True,
 ) -> tuple[argparse.Namespace, Path, Knobs, dict[str, str]]:
     """Parse ``FILE [--knob value ...]`` and the parser's own options.
 
     Args:
         many: knobs take several values (``dljax sweep``); only the help differs.
         own: options of the command that stand before a knob of the same name.
+        claims: there is an option ``--claim``, for ``Knobs.resolve``.
 
     Returns:
         The options, the file, its knobs, and the words given for knobs, not yet parsed.
 
     Raises:
-        UserError: no file, or an unknown knob; the nearest name is offered.
+        UserError: no file, an unknown knob or an unknown claim; the nearest name is offered.
     """
     file, rest = take_file(argv)
     if file is None:
@@ -96,6 +113,8 @@ def parse_with_knobs(
         if knob.name in parser.names:
             raise UserError(f"{file}: --{knob.name} is dljax's own: call the knob something else")
         _add_knob(group, knob, many)
+    if claims:
+        _add_claims(parser, knobs)
     options, unknown = parser.parse_known_args(rest)
     for word in unknown:
         if word.startswith("-"):
@@ -103,5 +122,7 @@ def parse_with_knobs(
             known = [n for n in parser.names if n != "help"]
             raise UserError(f"{Path(file).name} has no knob --{name}: {nearest(name, known)}")
         raise UserError(f"{word!r} is neither a knob nor its value (see {parser.prog} --help)")
+    if claims and options.claim is not None:
+        knobs.claim(options.claim)
     words = {k[5:]: v for k, v in vars(options).items() if k.startswith("knob ") and v is not None}
     return options, Path(file), knobs, words

@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--on", metavar="PROFILE", help="a file or a name in configs/")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options, path, knobs, words = parse_with_knobs(parser, argv)
-    resolved = knobs.resolve(words)
+    resolved = knobs.resolve(words, options.claim)
     asked = profile = load_profile(options.on)
     notes = []
     if os.environ.get(_STAND_IN):

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
     options, _, _, words = parse_with_knobs(
-        parser, [str(path / "experiment.py"), *rest], own=("seed",)
+        parser, [str(path / "experiment.py"), *rest], own=("seed",), claims=False
     )
     profile = load_profile(options.on)
     start(profile)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
 from dljax.errors import UserError
-from dljax.knobs import Knob
+from dljax.knobs import Knob, Knobs
 from dljax.runtime.profile import load_profile
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ so does a sweep where one of them diverges. An interrupted sweep goes on with th
 _EXAMPLES = """
 dljax sweep experiments/convnets/lenet_digits.py --lr 1e-3,3e-4 --seed 0:5
 dljax sweep experiments/convnets/lenet_digits.py --batch 32,64 --seed 0:3 --apart
+dljax sweep FILE --claim cora       the sweep of a claim's own row
 """
 
 _SMALL = 2_000_000  # parameters of a net whose seeds are trained together
@@ -51,6 +52,19 @@ def values(knob: Knob, word: str) -> list[Any]:
     if len(set(out)) < len(out):
         raise UserError(f"--{knob.name} {word}: a value occurs twice")
     return out
+
+
+def _grid(knobs: Knobs, claim: str | None, words: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The values of every knob that is given, or set by the claim's row; its own sweep where no knob is
+    given several."""
+    row = knobs.claim(claim)
+    grid = {name: [value] for name, value in row.knobs.items()} if row else {}
+    given = {knobs.find(name): word for name, word in words.items()}
+    grid |= {knob.name: values(knob, word) for knob, word in given.items()}
+    if row and all(len(found) == 1 for found in grid.values()):
+        swept = {knobs.find(name): word for name, word in row.swept.items()}
+        grid |= {knob.name: values(knob, w) for knob, w in swept.items() if knob not in given}
+    return grid
 
 
 def _together(experiment: "Experiment", seeds: Sequence[int]) -> bool:
@@ -151,7 +165,7 @@ def main(argv: list[str]) -> int:
     add_run_options(parser)
     parser.add_argument("--apart", action="store_true", help="train each seed by itself")
     options, file, knobs, words = parse_with_knobs(parser, argv, many=True)
-    grid = {knobs.find(name).name: values(knobs.find(name), word) for name, word in words.items()}
+    grid = _grid(knobs, options.claim, words)
     seeds = grid.pop("seed", [])
     if max([len(seeds), *map(len, grid.values())], default=0) < 2:
         raise UserError("nothing to sweep over: give a knob several values, such as --seed 0:5")

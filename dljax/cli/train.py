@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     options, path, knobs, words = parse_with_knobs(parser, argv)
-    resolved = knobs.resolve(words)
+    resolved = knobs.resolve(words, options.claim)
     profile = load_profile(options.on)
     start(profile)
     from dljax.runtime.loop import run
