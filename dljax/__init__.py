@@ -1,7 +1,7 @@
 """dljax: every architecture of a deep-learning course as pure functional JAX + Flax.
 
-    experiment = dljax.load("experiments/convnets/lenet_digits.py")(epochs=2)
-    dljax.run(experiment, dljax.profile("cpu"))
+    experiment = dljax.load("experiments/convnets/lenet.py")(epochs=2)
+    dljax.run(experiment, dljax.load_profile("cpu"))
 
 Names are imported when first used, so that the command line answers before jax is loaded.
 """
@@ -10,25 +10,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dljax.data.pipeline import Arrays as Arrays
+    from dljax.data.pipeline import EvalSet as EvalSet
+    from dljax.data.pipeline import Pipeline as Pipeline
     from dljax.experiment import Experiment as Experiment
     from dljax.experiment import Phase as Phase
-    from dljax.experiment import at_least as at_least
-    from dljax.experiment import at_most as at_most
+    from dljax.learner import learn as learn
     from dljax.loading import load as load
     from dljax.runtime.loop import run as run
-    from dljax.runtime.profile import load_profile as profile  # noqa: F401
+    from dljax.runtime.profile import load_profile as load_profile
+    from dljax.types import Mean as Mean
 
 __version__ = "0.1.0"
 
-_MODULES = ("models", "data", "nn", "learner", "tasks", "rules", "runtime")
+_MODULES = ("analysis", "data", "learner", "models", "nn", "rules", "runtime", "tasks", "weights")
 _HOMES = {
-    "Experiment": ("dljax.experiment", "Experiment"),
-    "Phase": ("dljax.experiment", "Phase"),
-    "at_least": ("dljax.experiment", "at_least"),
-    "at_most": ("dljax.experiment", "at_most"),
-    "load": ("dljax.loading", "load"),
-    "run": ("dljax.runtime.loop", "run"),
-    "profile": ("dljax.runtime.profile", "load_profile"),
+    "Arrays": "dljax.data.pipeline",
+    "EvalSet": "dljax.data.pipeline",
+    "Experiment": "dljax.experiment",
+    "Mean": "dljax.types",
+    "Phase": "dljax.experiment",
+    "Pipeline": "dljax.data.pipeline",
+    "learn": "dljax.learner",
+    "load": "dljax.loading",
+    "load_profile": "dljax.runtime.profile",
+    "run": "dljax.runtime.loop",
 }
 
 
@@ -37,5 +43,4 @@ def __getattr__(name: str):
         return import_module(f"dljax.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'dljax' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(_HOMES[name]), name)

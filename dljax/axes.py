@@ -42,6 +42,11 @@ def mean(tree: PyTree) -> PyTree:
     return lax.pmean(tree, DEVICES) if per_device() else tree
 
 
+def total(tree: PyTree) -> PyTree:
+    """Sum over devices where the code runs per device, else the identity."""
+    return lax.psum(tree, DEVICES) if per_device() else tree
+
+
 @contextmanager
 def microbatch(index: Array | int, count: int) -> Iterator[None]:
     """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""

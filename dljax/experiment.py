@@ -1,10 +1,9 @@
-"""What an experiment file returns: which learner, on which data, for how long, and what to expect."""
+"""An experiment: phases of training in a row, each with its data, evaluations, looks and start."""
 
 import copy
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -12,128 +11,174 @@ import jax.numpy as jnp
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State
-from dljax.types import Key
+from dljax.types import Key, PyTree, Variables
 
 if TYPE_CHECKING:
+    from dljax.claims import Claim
     from dljax.loading import Origin
 
-# (state, key) -> an image, float [h, w] or [h, w, 3] in 0..1, or a text
-View = Callable[[State, Key], Any]
-Carry = Callable[[State, State], State]
+# (variables in use, key) -> a picture, a text, or name -> number. A picture is float in 0..1 or uint8,
+# [h, w] or [h, w, 3]; numbers are logged, may be expected and rank checkpoints.
+Look = Callable[[Variables, Key], Any]
+# (the last phase's final state or None, a fresh state) -> the first state of a phase
+Start = Callable[[State | None, State], State]
 
 
-class Expect(NamedTuple):
-    """A bound that a metric is held to at the end of the run."""
+def go_on(before: State | None, fresh: State) -> State:
+    """Start a phase: players that were trained before go on, new ones begin.
 
-    sign: str
-    bound: float
+    The step goes on, the optimizers begin anew, and a moving average goes on from the last phase's,
+    or else from its parameters.
 
-    def holds(self, value: float) -> bool:
-        return value >= self.bound if self.sign == ">=" else value <= self.bound
+    Raises:
+        UserError: a player of the same name has other parameters.
+    """
+    if before is None:
+        return fresh
 
-    def __str__(self) -> str:
-        return f"{self.sign} {self.bound:g}"
+    def known(old: Mapping[str, PyTree], new: Mapping[str, PyTree]) -> dict[str, PyTree]:
+        return {name: old[name] if name in before.params else tree for name, tree in new.items()}
+
+    for name in set(before.params) & set(fresh.params):
+        _same(name, before.params[name], fresh.params[name])
+    params = known(before.params, fresh.params)
+    ema = None
+    if fresh.ema is not None:
+        # Two leaves of a state must not be one buffer: the step is given both to overwrite.
+        ema = jax.tree.map(jnp.copy, known(before.ema or before.params, fresh.ema))
+    extra = known(before.extra, fresh.extra)
+    return fresh._replace(step=before.step, params=params, extra=extra, ema=ema)
 
 
-def at_least(bound: float) -> Expect:
-    return Expect(">=", bound)
-
-
-def at_most(bound: float) -> Expect:
-    return Expect("<=", bound)
-
-
-def carry_params(old: State, fresh: State) -> State:
-    """The next phase starts from the last one's step, parameters and statistics, with its own
-    optimizer."""
-    ema = old.params if fresh.ema is not None and old.ema is None else old.ema
-    # Two leaves of a state must not be one buffer: the step is given both to overwrite.
-    ema = None if fresh.ema is None else jax.tree.map(jnp.copy, ema)
-    return fresh._replace(step=old.step, params=old.params, extra=old.extra, ema=ema)
+def _same(player: str, old: PyTree, new: PyTree) -> None:
+    shapes = [
+        {jax.tree_util.keystr(p, simple=True, separator="/"): x.shape for p, x in leaves}
+        for leaves in map(jax.tree_util.tree_leaves_with_path, (old, new))
+    ]
+    for path in sorted({*shapes[0], *shapes[1]}):
+        then, now = (shape.get(path, "absent") for shape in shapes)
+        if then != now:
+            raise UserError(
+                f"player {player!r} cannot go on: {path} was {then} in the last phase and is {now} "
+                "in this one; name the players apart, or give the phase a start of its own"
+            )
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training. ``carry`` makes its first state from (the last phase's, a fresh one)."""
+    """One stretch of training.
+
+    Attributes:
+        learner: trained by it.
+        data: its batches; the first is batch 0, whatever came before.
+        steps: how many.
+        evals: name -> EvalSet, measured as "name/metric".
+        looks: name -> Look, drawn with every evaluation; its numbers are "name/number".
+        every: steps between evaluations; 0 evaluates at the end only. There is always one at the
+            end, and none within a tenth of this before it.
+        start: makes the first state; by default ``go_on``.
+        name: stands before the metrics where there are several phases; by default its number.
+
+    Raises:
+        UserError: a part is of another kind.
+    """
 
     learner: Learner
     data: Pipeline
     steps: int
-    carry: Carry = carry_params
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A claim about a model: one or more phases, evaluations, pictures and the expected result.
-
-    Attributes:
-        learner, data, steps: the one phase; or give ``phases``.
-        phases: phases in a row, each starting from the last one's state.
-        evals: name -> EvalSet, evaluated with the running phase's learner.
-        eval_every: steps between evaluations; 0 evaluates at the end of each phase only. There is
-            always one at the end, and none within a tenth of this before it.
-        views: name -> View, drawn with every evaluation.
-        expect: "eval/metric" or a training metric -> at_least(...) or at_most(...).
-        seed: of the root key; several for a learner of as many models (``many_seeds``), each with the
-            key that it has when it is trained alone.
-        origin: which file it came from, filled in by ``load``.
-        whole: it is as its file made it. An experiment that is built or changed by hand
-            (``dataclasses.replace``) is not, and needs a run's folder by name.
-    """
-
-    learner: Learner | None = None
-    data: Pipeline | None = None
-    steps: int = 0
-    phases: tuple[Phase, ...] = ()
     evals: Mapping[str, EvalSet] = field(default_factory=dict)
-    eval_every: int = 0
-    views: Mapping[str, View] = field(default_factory=dict)
-    expect: Mapping[str, Expect] = field(default_factory=dict)
-    seed: int | tuple[int, ...] = 0
-    origin: Any = None  # an Origin
-    whole: bool = field(default=False, init=False)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    every: int = 0
+    start: Start = go_on
+    name: str = ""
 
     def __post_init__(self):
-        if not self.phases:
-            if self.learner is None or self.data is None:
-                raise UserError("an Experiment needs learner, data and steps, or phases")
-            object.__setattr__(self, "phases", (Phase(self.learner, self.data, self.steps),))
-        elif self.learner is not None or self.data is not None or self.steps:
-            one = self.phases[0]
-            same = one.learner is self.learner and one.data is self.data and one.steps == self.steps
-            if len(self.phases) > 1 or not same:
-                raise UserError(
-                    "an Experiment's phases say other than its learner, data and steps: to change "
-                    "one, use with_phases()"
-                )
-        if any(phase.steps < 1 for phase in self.phases):
-            raise UserError("every phase of an experiment needs at least one step")
+        def expect(holds: bool, name: str, what: str, found: Any) -> None:
+            if not holds:
+                raise UserError(f"Phase({name}=): expected {what}, found {found!r:.60}")
 
-    def of(self, origin: "Origin") -> "Experiment":
-        """The same, as ``origin`` makes it."""
+        def whole(number: Any) -> bool:
+            return isinstance(number, int) and not isinstance(number, bool)
+
+        learner = self.learner
+        expect(isinstance(learner, Learner), "learner", "a Learner, as learn(task, tx)", learner)
+        for part in ("init", "update", "evaluate", "chosen"):
+            found = getattr(learner, part)
+            expect(callable(found), "learner", f"a function for {part}", found)
+        expect(isinstance(self.data, Pipeline), "data", "a Pipeline", self.data)
+        expect(whole(self.steps) and self.steps > 0, "steps", "1 or more", self.steps)
+        expect(whole(self.every) and self.every >= 0, "every", "0 or more steps", self.every)
+        expect(callable(self.start), "start", "a function (before, fresh) -> State", self.start)
+        for name, what, right in (
+            ("evals", "EvalSets by name", lambda x: isinstance(x, EvalSet)),
+            ("looks", "functions (variables, key) by name", callable),
+        ):
+            parts = getattr(self, name)
+            expect(isinstance(parts, Mapping), name, what, parts)
+            for key, part in parts.items():
+                expect(isinstance(key, str) and right(part), name, what, {key: part})
+
+
+class Experiment:
+    """Phases in a row, each starting where the last one ended.
+
+    Attributes:
+        phases: at least one.
+        seed: of the root key, 0 to 2**32 - 1; several for learners of as many models
+            (``many_seeds``), each with the key that it has when it is trained alone.
+        origin: its file and knobs where ``dljax.load`` made it, else None.
+        claim: the file's row that it is held to, else None.
+        apart: the knobs in which it differs from the claim; with any, no verdict is given.
+    """
+
+    origin: "Origin | None" = None
+    claim: "Claim | None" = None
+    apart: tuple[str, ...] = ()
+
+    def __init__(self, *phases: Phase, seed: int | tuple[int, ...] = 0):
+        """
+        Raises:
+            UserError: no phase, something else in its place, two of one name, or no seed.
+        """
+        if not phases or not all(isinstance(phase, Phase) for phase in phases):
+            raise UserError("an Experiment takes one Phase or more: Experiment(Phase(...), seed=0)")
+        seeds = seed if isinstance(seed, tuple) and seed else (seed,)
+        for one in seeds:
+            if not isinstance(one, int) or isinstance(one, bool) or not 0 <= one < 2**32:
+                raise UserError(f"seed {one!r}: expected a whole number from 0 to {2**32 - 1}")
+        self.phases, self.seed = phases, seed
+        prefixes = [self.prefix(i) for i in range(len(phases))]
+        if len(set(prefixes)) < len(prefixes):
+            raise UserError(f"two phases are called {max(prefixes, key=prefixes.count)[:-1]!r}")
+
+    def of(
+        self, origin: "Origin", claim: "Claim | None" = None, apart: tuple[str, ...] = ()
+    ) -> "Experiment":
+        """The same, with its origin and claim."""
         made = copy.copy(self)
-        object.__setattr__(made, "origin", origin)
-        object.__setattr__(made, "whole", True)
+        made.origin, made.claim, made.apart = origin, claim, apart
         return made
-
-    def with_phases(self, *phases: Phase) -> "Experiment":
-        """The same with other phases, e.g. ``replace(phase, steps=50)`` of one of its own."""
-        return replace(self, learner=None, data=None, steps=0, phases=phases)
-
-    def importing(self) -> AbstractContextManager:
-        """In it, what its code imports only when that is needed is found."""
-        return (self.origin and self.origin.modules) or nullcontext()
 
     @property
     def total_steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
 
-    @property
-    def ranking(self) -> tuple[str, str] | None:
-        """(metric, ">=" or "<="): the first expectation says which checkpoint is best, measured on
-        the validation set, where there is one, and not on the test set."""
-        for metric, e in self.expect.items():
-            name, _, what = metric.partition("/")
-            choose = name == "test" and "validation" in self.evals
-            return (f"validation/{what}" if choose else metric), e.sign
+    def prefix(self, index: int) -> str:
+        """Stands before the metrics of a phase; "" where there is one phase."""
+        return f"{self.phases[index].name or index}/" if len(self.phases) > 1 else ""
+
+    def ranking(self, index: int) -> tuple[str, str] | None:
+        """(metric, ">=" or "<=") by which the checkpoints of a phase are ranked.
+
+        The first expectation about the phase says it, measured on the validation set, where there is
+        one, and not on the test set.
+        """
+        prefix = self.prefix(index)
+        for expect in self.claim.expect if self.claim else ():
+            if not expect.metric.startswith(prefix):
+                continue
+            name, _, what = expect.metric.removeprefix(prefix).partition("/")
+            if name == "test" and "validation" in self.phases[index].evals:
+                return f"{prefix}validation/{what}", expect.sign
+            return expect.metric, expect.sign
         return None

@@ -139,15 +139,14 @@ class Knobs:
         Args:
             claim: the name of the only one to consider.
         """
-        if resolved.get("fake"):
-            return None
-        for row in self.claims.values():
-            its = self.resolve({}, row.name)
-            if claim in (None, row.name) and all(
-                resolved[name] == value for name, value in its.items() if name not in APART
-            ):
-                return row
-        return None
+        rows = [row for row in self.claims.values() if claim in (None, row.name)]
+        return next((row for row in rows if not self.apart(resolved, row)), None)
+
+    def apart(self, resolved: Mapping[str, Any], claim: Claim | None) -> tuple[str, ...]:
+        """The knobs in which a run differs from a claim; also ``fake``, of which nothing is claimed."""
+        its = self.resolve({}, claim.name) if claim else {}
+        names = [n for n, value in its.items() if n not in APART and resolved[n] != value]
+        return tuple([*names, "fake"] if claim and resolved.get("fake") else names)
 
 
 def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:

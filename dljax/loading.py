@@ -87,14 +87,16 @@ def _builder(
     with modules:
         module = run_text(f"dljax_experiment_{file.stem}", file, knobs.text, shown)
 
-    def build(**given: Any) -> Experiment:
-        resolved = knobs.resolve(given)
+    def build(*, claim: str | None = None, **given: Any) -> Experiment:
+        resolved = knobs.resolve(given, claim)
         with modules:
             built = module.experiment(**resolved)
         if not isinstance(built, Experiment):
             raise UserError(
                 f"{shown}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
-        return built.of(Origin(file.stem, knobs.text, resolved, modules))
+        row = knobs.claimed(resolved, claim) or knobs.claim(claim)
+        origin = Origin(file.stem, knobs.text, resolved, modules)
+        return built.of(origin, row, knobs.apart(resolved, row))
 
     return build

@@ -8,32 +8,98 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Array = jax.Array
 Key = jax.Array  # a typed key, jax.random.key(seed)
 Scalar = jax.Array
 PyTree = Any
-Batch = Mapping[str, Any]  # leading axis: global batch; optional "mask", 1 where an example counts
-Metrics = Mapping[str, Array]
+Batch = Mapping[str, Any]  # leading axis: examples or packs; optional "mask", 1 where a row counts
 Params = Mapping[str, PyTree]  # player -> its parameters
 Extra = Mapping[str, PyTree]  # player -> its other collections (batch_stats, ...)
 
 
-class Aux(NamedTuple):
-    """What a loss hands back beside its value: scalar metrics, and the collections it changed."""
+class Mean(NamedTuple):
+    """A mean on its way: totals and counts add over batches, devices and seeds, divided once.
 
-    metrics: Metrics
+    Attributes:
+        total: float32, the sum of what counts.
+        count: float32, how much of it there is.
+    """
+
+    total: Array
+    count: Array | float  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, values: Array, weight: Array | None = None) -> "Mean":
+        """The mean of ``values``.
+
+        Args:
+            values: of any shape; one where the weight is 0 may be anything, also NaN.
+            weight: of the leading axes of ``values``; by default everything counts once.
+        """
+        values = jnp.asarray(values, jnp.float32)
+        if weight is None:
+            return cls(jnp.sum(values), float(values.size))
+        weight = jnp.asarray(weight, jnp.float32)
+        weight = jnp.reshape(weight, (*weight.shape, *[1] * (values.ndim - weight.ndim)))
+        weight = jnp.broadcast_to(weight, values.shape)
+        counted = jnp.where(weight > 0, values, 0.0)
+        return cls(jnp.sum(counted * weight), jnp.sum(weight))
+
+    @property
+    def value(self) -> Array:
+        """The mean; 0 where nothing counts."""
+        count = self.count
+        return self.total / (count if isinstance(count, float) else jnp.where(count > 0, count, 1))
+
+
+Metrics = Mapping[str, Array]
+Measures = Mapping[str, Mean]
+
+
+class Variables(NamedTuple):
+    """The parameters and collections that a trained model is used with, both keyed by player."""
+
+    params: Params
     extra: Extra
 
 
-Loss = Callable[[Params, Extra, Batch, Key], tuple[Scalar, Aux]]
+class Aux(NamedTuple):
+    """The rest of a loss: metrics to be reported, scalars or Means, and the collections after it."""
+
+    metrics: Mapping[str, Scalar | Mean]
+    extra: Extra
+
+
+Loss = Callable[[Params, Extra, Batch, Key], tuple[Scalar | Mean, Aux]]
 InitVariables = Callable[[Key, Batch], tuple[Params, Extra]]
-Evaluate = Callable[[Params, Extra, Batch, Key], Metrics]  # per example: every value is [b]
+Evaluate = Callable[[Params, Extra, Batch, Key], Measures]
+Sample = Callable[[Variables, Key, int], Array]  # n made examples, images in 0..1
+Predict = Callable[[Variables, Batch], Any]  # the model's output in use
+# (abstract variables, a host batch): raises UserError where the two do not fit
+Check = Callable[[Variables, Batch], None]
+
+
+def unchecked(variables: Variables, batch: Batch) -> None:
+    """Accept every batch."""
 
 
 class Task(NamedTuple):
-    """What is minimised: one loss per player. Supervised tasks and GANs return the same type."""
+    """A model or several, and their purpose: supervised tasks and GANs return the same type.
+
+    Attributes:
+        init: (key, batch) -> (params, extra), keyed by player.
+        losses: player -> its loss, a scalar or a ``Mean``.
+        evaluate: (params, extra, batch, key) -> name -> ``Mean``.
+        predict: (variables, batch) -> the model's output, where it has one.
+        sample: (variables, key, n) -> n examples, where the model makes something.
+        check: refuses a batch that does not fit the model.
+    """
 
     init: InitVariables
     losses: Mapping[str, Loss]
     evaluate: Evaluate
+    predict: Predict | None = None
+    sample: Sample | None = None
+    check: Check = unchecked

@@ -1,25 +1,21 @@
 """Every experiment file, made small: its fake twin, the tiny variant, a few steps."""
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import dljax
+from dljax import Experiment
 from dljax.catalog import imported_models
-from dljax.data import EvalSet
-from dljax.experiment import Experiment
-from dljax.knobs import read_knobs
 
 EXPERIMENTS = sorted(p for p in Path(__file__).parents[1].glob("experiments/*/*.py"))
 IDS = [p.stem for p in EXPERIMENTS]
-# One experiment of every kind of training: the first of each set of models in each folder, on data
-# that installs with the package where there is such a one.
-_EMBEDDED = ("digits", "topics", "collages")
-_BY_KIND = {
-    (p.parent.name, *sorted(set(imported_models(p)))): p
-    for p in sorted(EXPERIMENTS, key=lambda p: (p.stem.endswith(_EMBEDDED), p.stem))
-}
+# One experiment of every kind of training: the first of each set of models in each folder.
+_BY_KIND: dict[tuple, Path] = {}
+for _path in EXPERIMENTS:
+    _BY_KIND.setdefault((_path.parent.name, *sorted(set(imported_models(_path)))), _path)
 KINDS = sorted(_BY_KIND.values())
 
 
@@ -36,26 +32,33 @@ class Head:
         return self.source.gather(indices)
 
 
-def shortened(experiment: Experiment, steps: int) -> Experiment:
+def shortened(experiment: Experiment, steps: int, evals: bool = True) -> Experiment:
     """``steps`` per phase, evaluated once on one batch."""
-    evals = {
-        name: EvalSet(Head(data.source, data.size), data.size, data.transform)
-        if data.divisible
-        else data
-        for name, data in experiment.evals.items()
-    }
-    short = replace(
-        experiment.with_phases(*(replace(phase, steps=steps) for phase in experiment.phases)),
-        evals={name: replace(data, size=min(data.size, 16)) for name, data in evals.items()},
-        eval_every=0,
+    phases = [
+        replace(
+            phase,
+            steps=steps,
+            every=0,
+            evals={
+                name: data if data.whole else replace(data, source=Head(data.source, 16))
+                for name, data in phase.evals.items()
+            },
+        )
+        for phase in experiment.phases
+    ]
+    return Experiment(*phases, seed=experiment.seed).of(
+        experiment.origin, experiment.claim, experiment.apart
     )
-    return short.of(experiment.origin)
+
+
+def small(path: Path) -> dict:
+    """The knobs that make an experiment small: SMALL in its file."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "SMALL":
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{path} has no SMALL: say which knobs make it small for tests")
 
 
 def smoke(path: Path, steps: int = 3, **given) -> Experiment:
-    knobs = read_knobs(path).knobs
-    small = {"variant": "tiny", "batch": 8, "fake": True, "samples": 8}
-    if "size" in knobs:
-        small["size"] = min(32, knobs["size"].default)
-    small = {name: value for name, value in small.items() if name in knobs}
-    return shortened(dljax.load(path)(**{**small, **given}), steps)
+    knobs = {"fake": True, **small(path), **given}
+    return shortened(dljax.load(path)(**knobs), steps)

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dljax.data import Arrays, EvalSet, Pipeline
-from dljax.experiment import Experiment, at_least, at_most
-from dljax.learner import make_learner, many_seeds, players
+from dljax import Arrays, EvalSet, Experiment, Phase, Pipeline, learn
+from dljax.claims import Claim, Expect
+from dljax.learner import many_seeds
 from dljax.loading import Origin
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
@@ -18,6 +18,7 @@ PROFILE = Profile(
     checkpoint_every=5,
     compilation_cache=jax.config.jax_compilation_cache_dir,
 )
+EXPECT = (Expect("test/accuracy", ">=", 0.9), Expect("test/loss", "<=", 0.5))
 
 
 class Linear(nn.Module):
@@ -26,29 +27,38 @@ class Linear(nn.Module):
         return nn.Dense(2, name="out")(jnp.tanh(nn.Dense(8, name="hidden")(image)))
 
 
-def toy(n=40, poison: int | None = None, tx=None, seeds: int = 1, **options) -> Experiment:
-    """Two blobs; example ``poison`` is NaN."""
+def claiming(*expect: Expect) -> Claim:
+    return Claim("toy", {}, expect)
+
+
+def task():
+    return classification(Linear())
+
+
+def toy(
+    n=40,
+    poison: int | None = None,
+    tx=None,
+    seeds: int = 1,
+    phases: tuple[Phase, ...] = (),
+    expect: tuple[Expect, ...] = EXPECT,
+    origin: dict | None = None,
+    **options,
+) -> Experiment:
+    """Two blobs; example ``poison`` is NaN. ``options`` are the one Phase's."""
     rng = np.random.default_rng(0)
     label = np.arange(n) % 2
     image = (rng.normal(size=(n, 4)) + 3 * label[:, None]).astype(np.float32)
     if poison is not None:
         image[poison] = np.nan
     arrays = Arrays({"image": image, "label": label.astype(np.int32)})
-    task = classification(Linear())
-    learner = make_learner(
-        task.init, players(task.losses, tx or optax.sgd(0.1)), evaluate=task.evaluate
-    )
-    if seeds > 1:
-        learner = many_seeds(learner, seeds)
+    learner = learn(task(), tx or optax.sgd(0.1))
     given = {
-        "learner": learner,
+        "learner": many_seeds(learner, seeds) if seeds > 1 else learner,
         "data": Pipeline(arrays, 4),
         "steps": 20,
-        "evals": {"test": EvalSet(arrays, 16)},
-        "expect": {"test/accuracy": at_least(0.9), "test/loss": at_most(0.5)},
+        "evals": {"test": EvalSet(arrays)},
     }
-    origin = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
-    origin = {name: options.pop(name, value) for name, value in origin.items()}
-    if "phases" in options:
-        given = {k: v for k, v in given.items() if k not in ("learner", "data", "steps")}
-    return Experiment(**{**given, **options}).of(Origin(**origin))
+    source = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
+    made = Experiment(*(phases or [Phase(**{**given, **options})]))
+    return made.of(Origin(**{**source, **(origin or {})}), claiming(*expect))

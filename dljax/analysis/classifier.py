@@ -1,52 +1,50 @@
-"""Views of a trained classifier."""
+"""Looks at a trained classifier, and scores of its predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import flax.linen as nn
 import jax
 import numpy as np
 
 from dljax.analysis import pictures
+from dljax.analysis.predictions import predict
 from dljax.data.pipeline import EvalSet
-from dljax.experiment import View
-from dljax.tasks.linen import forward
+from dljax.experiment import Look
+from dljax.types import Task
 
 
-def filters(layer: str = "conv1", player: str = "model") -> View:
+def filters(layer: str = "conv1", player: str = "model") -> Look:
     """The kernel of a convolution on the image, as pictures of its filters."""
-    return lambda state, key: pictures.filters(state.params[player][layer]["kernel"])
+    return lambda variables, key: pictures.filters(variables.params[player][layer]["kernel"])
 
 
-def mistakes(
-    model: nn.Module,
-    data: EvalSet,
-    names: Sequence[str] = (),
-    *,
-    batches: int = 10,
-    player: str = "model",
-) -> View:
-    """The test images that the model gets most wrong, captioned "truth as guess".
+def mistakes(task: Task, data: EvalSet, names: Sequence[str] = (), *, limit: int = 10_000) -> Look:
+    """The test images that a classifier gets most wrong, captioned "truth as guess".
 
     Args:
-        model: called as ``model(image, train=False) -> logits``.
-        data: its first ``batches`` batches are looked at.
+        data: its first ``limit`` examples are looked at.
         names: of the classes; digits by default.
-        player: the model's name in the state.
     """
 
-    @jax.jit
-    def logits_of(params, extra, image):
-        return forward(model, params, extra, image, key=None, train=False)[0]
+    def look(variables, key):
+        examples, logits = predict(task, variables, data, limit)
+        return pictures.mistakes(examples["image"], examples["label"], logits, names)
 
-    def view(state, key):
-        image, label, logits = [], [], []
-        for batch, _ in zip(data.batches(), range(batches), strict=False):
-            real = np.asarray(batch["mask"]) > 0
-            out = logits_of(state.params[player], state.extra[player], batch["image"])
-            image.append(batch["image"][real])
-            label.append(batch["label"][real])
-            logits.append(np.asarray(out)[real])
-        parts = (np.concatenate(part) for part in (image, label, logits))
-        return pictures.mistakes(*parts, names)
+    return look
 
-    return view
+
+def calibration_error(
+    examples: Mapping[str, np.ndarray], logits: np.ndarray, bins: int = 15
+) -> dict[str, float]:
+    """``ece``, the expected calibration error: sum over bins of n_b / n |accuracy_b - confidence_b|.
+
+    Guo et al. 2017, arXiv:1706.04599, equation 3; bins of equal width, open below and closed above.
+
+    Args:
+        examples: ``label`` [n].
+        logits: [n, classes].
+    """
+    chance = np.asarray(jax.nn.softmax(np.asarray(logits, np.float64)))
+    confidence, right = chance.max(-1), chance.argmax(-1) == examples["label"]
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(place, right - confidence, bins)
+    return {"ece": float(np.abs(gap).sum() / len(right))}

@@ -1,6 +1,6 @@
 """Sampling from a language model, token by token, in one compiled program."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import flax.linen as nn
@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from dljax.data.sources.text import Characters, Words
 from dljax.errors import UserError
-from dljax.learner import State
-from dljax.types import Key, PyTree
+from dljax.types import Key, PyTree, Variables
 
 
 def pick(
@@ -98,35 +97,39 @@ def generate(
     return jnp.concatenate([first, rest], 1)[:, :length]
 
 
-def text_view(
-    model: nn.Module,
-    vocabulary: Characters | Words,
-    *,
-    prompt: str,
-    temperature: float,
-    length: int = 500,
-    top_k: int = 0,
-    context: int | None = None,
-    player: str = "model",
-) -> Callable[[State, Key], str]:
-    """A view: the prompt and what the model makes of it."""
-    tokens = jnp.asarray(vocabulary.encode(prompt))[None]
-    if tokens.shape[1] < 1:
-        raise UserError("--prompt is empty: give at least one character")
+@dataclass(frozen=True)
+class Text:
+    """A look: a prompt and the text that a language model makes of it.
 
-    def view(state: State, key: Key) -> str:
-        params = (state.params if state.ema is None else state.ema)[player]
+    Raises:
+        UserError: the prompt is empty.
+    """
+
+    model: nn.Module
+    vocabulary: Characters | Words
+    prompt: str
+    temperature: float
+    length: int = 500
+    top_k: int = 0
+    context: int | None = None
+
+    def __post_init__(self):
+        if not self._tokens().size:
+            raise UserError("--prompt is empty: give at least one character")
+
+    def _tokens(self) -> np.ndarray:
+        return self.vocabulary.encode(self.prompt)[None]
+
+    def __call__(self, variables: Variables, key: Key) -> str:
         out = generate(
-            model,
-            params,
-            tokens,
+            self.model,
+            variables.params["model"],
+            jnp.asarray(self._tokens()),
             key,
-            length=length,
-            temperature=temperature,
-            top_k=top_k,
-            context=context,
+            length=self.length,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            context=self.context,
         )
-        joint = "" if isinstance(vocabulary, Characters) else " "
-        return prompt + joint + vocabulary.decode(np.asarray(out[0])) + "\n"
-
-    return view
+        joint = "" if isinstance(self.vocabulary, Characters) else " "
+        return self.prompt + joint + self.vocabulary.decode(np.asarray(out[0])) + "\n"

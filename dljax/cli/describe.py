@@ -56,9 +56,8 @@ def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], 
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
     )
-    with experiment.importing():
-        rows = layers(phase.learner.init, jax.random.key(0), batch)
-        state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
+    rows = layers(phase.learner.init, jax.random.key(0), batch)
+    state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
     totals = {
         "params": size(state.params),
         "state": size(state.extra),

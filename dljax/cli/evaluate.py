@@ -21,19 +21,16 @@ dljax eval experiments/convnets/lenet_digits.py --step 500
 """
 
 
-def _table(metrics: dict[str, Any], expect: dict[str, Any], held: dict[str, bool]) -> str:
+def _table(metrics: dict[str, Any]) -> str:
     import numpy as np
 
     rows = []
-    for name in sorted({*metrics, *expect}):
-        values = np.atleast_1d(metrics.get(name, np.nan))
+    for name in sorted(metrics):
+        values = np.atleast_1d(metrics[name])
         spread = f" +- {values.std(ddof=1):.2g} (n = {len(values)})" if len(values) > 1 else ""
-        verdict = ""
-        if name in expect:
-            verdict = f"{'met' if held[name] else 'NOT MET'}: expected {expect[name]}"
-        rows.append((name, f"{values.mean():.5g}{spread}", verdict))
-    widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else [0, 0]
-    return "\n".join(f"{n:{widths[0]}}  {v:{widths[1]}}  {w}".rstrip() for n, v, w in rows)
+        rows.append((name, f"{values.mean():.5g}{spread}"))
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
 def main(argv: list[str]) -> int:
@@ -53,7 +50,7 @@ def main(argv: list[str]) -> int:
         record = read_record(options.run)
     profile = load_profile(options.on)
     start(profile)
-    from dljax.runtime.measure import evaluate, newest, verdict
+    from dljax.runtime.measure import evaluate, newest, told
     from dljax.runtime.rundir import default_workdir, read_metrics
 
     if file:
@@ -65,11 +62,15 @@ def main(argv: list[str]) -> int:
     else:
         path = options.run
         experiment = experiment_of_run(path, record, {})
-    with experiment.importing():
-        opened = open_checkpoint(experiment, path, profile, options.step, options.best)
-        measured = evaluate(opened.executor, experiment, opened.state)
+    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
+    found = evaluate(opened.executor, opened.phase, opened.state)
+    measured = {opened.prefix + name: value for name, value in found.items()}
     rows = [row for row in read_metrics(path) if row["step"] <= opened.step]
-    metrics = {k: v for k, v in newest(rows).items() if k in experiment.expect} | measured
+    claim = experiment.claim
+    expected = {e.metric: e for e in claim.expect} if claim else {}
+    metrics = {k: v for k, v in newest(rows).items() if k in expected} | measured
     print(f"{path}, step {opened.step}")
-    print(_table(metrics, dict(experiment.expect), verdict(experiment, metrics)))
+    print(_table(metrics))
+    for line in told(experiment, metrics):
+        print(line)
     return 0

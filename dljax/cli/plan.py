@@ -99,8 +99,7 @@ def main(argv: list[str]) -> int:
     if profile.executor == "pmap":
         notes.append("executor = pmap holds the whole state on each device; planned as jit")
     experiment = open_experiment(path, resolved)
-    with experiment.importing():
-        planned = plan(experiment, profile)
+    planned = plan(experiment, profile)
     found = {
         "experiment": path.stem,
         "profile": asked.name,

@@ -13,9 +13,9 @@ from dljax.knobs import read_knobs
 from dljax.runtime.profile import Profile
 
 if TYPE_CHECKING:
-    from dljax.experiment import Experiment
+    from dljax.experiment import Experiment, Phase
     from dljax.learner import State
-    from dljax.runtime.execute import Executor
+    from dljax.runtime.execute import Jit
 
 # In a record's knobs: the seeds that were trained together (dljax sweep). No knob can be called that.
 SEEDS = "seeds together"
@@ -58,26 +58,25 @@ def experiment_of_run(
 
 def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     """The experiment with a model for each of ``seeds`` in one program; pictures show the first."""
-    import jax
-
+    from dljax.experiment import Experiment
     from dljax.learner import many_seeds
 
-    phases = tuple(
+    phases = (
         dataclasses.replace(phase, learner=many_seeds(phase.learner, len(seeds)))
         for phase in experiment.phases
     )
-
-    def of_first(view):
-        return lambda state, key: view(jax.tree.map(lambda x: x[0], state), key)
-
-    views = {name: of_first(view) for name, view in experiment.views.items()}
-    made = dataclasses.replace(experiment.with_phases(*phases), views=views, seed=tuple(seeds))
     origin = experiment.origin
-    return made.of(origin._replace(knobs={**origin.knobs, SEEDS: list(seeds)}))
+    assert origin is not None
+    origin = origin._replace(knobs={**origin.knobs, SEEDS: list(seeds)})
+    return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
 
 
 class Opened(NamedTuple):
-    executor: "Executor"
+    """A checkpoint: the phase that it is of, that phase's executor, the whole state."""
+
+    phase: "Phase"
+    prefix: str
+    executor: "Jit"
     state: "State"
     step: int
 
@@ -99,20 +98,22 @@ def open_checkpoint(
 
     if not (path / "checkpoints").is_dir():
         raise UserError(f"{path} holds no checkpoint yet")
-    with Checkpoints(path, 1, experiment.ranking, read_only=True) as saved:
+    rankings = [experiment.ranking(i) for i in range(len(experiment.phases))]
+    with Checkpoints(path, 1, rankings, read_only=True) as saved:
         steps = saved.all()
         if not steps:
             raise UserError(f"{path} holds no checkpoint yet")
         if step is not None and step not in steps:
             raise UserError(f"{path} holds no step {step}; it has {', '.join(map(str, steps))}")
-        if best and (experiment.ranking is None or saved.best() is None):
+        if best and saved.best() is None:
             raise UserError(f"{path} has no best checkpoint: none was measured when it was saved")
         chosen = step if step is not None else saved.best() if best else saved.latest()
         assert chosen is not None
         end = 0
-        for phase in experiment.phases:
+        for index, phase in enumerate(experiment.phases):
             end += phase.steps
             if chosen <= end:
                 break
         executor = make_executor(profile, phase.learner, phase.data)
-        return Opened(executor, saved.restore(chosen, executor.abstract), chosen)
+        state = saved.restore(chosen, executor.abstract)
+        return Opened(phase, experiment.prefix(index), executor, state, chosen)

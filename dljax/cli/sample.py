@@ -1,6 +1,8 @@
 """dljax sample: pictures and texts from a trained model."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dljax.cli.opening import start
@@ -11,11 +13,12 @@ from dljax.runtime.profile import load_profile
 
 SUMMARY = "draw the pictures and texts of a run again, with another seed"
 
-_DESCRIPTION = """Draw every view of a run's experiment from its newest checkpoint. Knobs of the
+_DESCRIPTION = """Draw every look of a run's experiment from its newest checkpoint. Knobs of the
 experiment that only concern drawing (--prompt, --temperature, ...) can be changed."""
 
 _EXAMPLES = """
 dljax sample runs/dcgan_digits-1a2b3c4d --seed 7
+dljax sample runs/vae-1a2b3c4d --n 64
 dljax sample runs/gpt_topics-1a2b3c4d --prompt "The for statement"
 """
 
@@ -24,6 +27,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("sample", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
+    parser.add_argument("--n", type=int, help="samples, instead of as many as while training")
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
     # os.path says no of a word too long for a path, a prompt for instance; pathlib raises.
@@ -43,23 +47,36 @@ def main(argv: list[str]) -> int:
     start(profile)
     import jax
 
+    from dljax.analysis.looks import Samples
     from dljax.learner import named
     from dljax.runtime.rundir import store_picture
 
     experiment = experiment_of_run(path, record, words)
-    if not experiment.views:
-        raise UserError(f"{experiment.origin.name} has no views: there is nothing to draw")
+    opened = open_checkpoint(experiment, path, profile, options.step)
+    looks = dict(opened.phase.looks)
+    if options.n is not None:
+        if options.n < 1:
+            raise UserError(f"--n {options.n}: expected a whole number above 0")
+        several = {name: look for name, look in looks.items() if isinstance(look, Samples)}
+        if not several:
+            raise UserError(
+                f"{path} draws no samples, so there is no number of them: leave out --n"
+            )
+        looks = {name: replace(look, n=options.n) for name, look in several.items()}
+    if not looks:
+        raise UserError(f"{path} has no looks: there is nothing to draw")
     key = jax.random.key(options.seed)
+    variables = opened.executor.learner.chosen(opened.state)
     folder = options.out or path / "samples"
-    with experiment.importing():
-        opened = open_checkpoint(experiment, path, profile, options.step)
-        for name, view in experiment.views.items():
-            shown = view(opened.state, named(key, f"view/{name}"))
-            try:
-                file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
-            except OSError as error:
-                raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
-            if isinstance(shown, str):
-                print(shown)
-            print(file)
+    for name, look in looks.items():
+        shown = look(variables, named(key, f"view/{name}"))
+        if isinstance(shown, Mapping):
+            shown = "".join(f"{name}/{metric} {value:.5g}\n" for metric, value in shown.items())
+        try:
+            file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+        if isinstance(shown, str):
+            print(shown)
+        print(file)
     return 0

@@ -106,7 +106,11 @@ def _train(
             (first if i == 0 else open_experiment(file, given), folder / names[i])
             for i, given in enumerate(seeded)
         ]
-    wanted = {*first.expect} | {f"{e}/" for e in first.evals}
+    claim = first.claim
+    expected = claim.expect if claim and not first.apart else ()
+    wanted = {e.metric for e in expected}
+    for index, phase in enumerate(first.phases):
+        wanted |= {f"{first.prefix(index)}{part}/" for part in (*phase.evals, *phase.looks)}
     found: dict[str, list[float]] = {}
     failed = []
     for experiment, path in runs:
@@ -120,16 +124,18 @@ def _train(
         for metric, value in result.metrics.items():
             if metric in wanted or any(metric.startswith(w) for w in wanted if w.endswith("/")):
                 found.setdefault(metric, []).extend(np.ravel(value).astype(float).tolist())
+    means = {metric: float(np.mean(given)) for metric, given in found.items()}
     return {
         "knobs": dict(knobs),
+        "claim": claim.name if claim and expected else "",
         "seeds": list(seeds),
         "together": joint,
         "runs": [str(path) for _, path in runs],
         "diverged": failed,
-        "expect": {k: str(e) for k, e in first.expect.items()},
+        "verdict": {str(e): e.holds(means.get(e.metric, np.nan)) for e in expected},
         "metrics": {
             metric: {
-                "mean": float(np.mean(given)),
+                "mean": means[metric],
                 "std": float(np.std(given, ddof=1)) if len(given) > 1 else None,
                 "n": len(given),
                 "values": given,
@@ -197,5 +203,16 @@ def main(argv: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows, varied))
+    for row in rows:
+        claim = knobs.claims.get(row["claim"])
+        if (
+            claim
+            and "seed" in claim.swept
+            and seeds != values(knobs.find("seed"), claim.swept["seed"])
+        ):
+            print(f"no verdict: claim {claim.name!r} is about --seed {claim.swept['seed']}")
+            continue
+        for expect, holds in row["verdict"].items():
+            print(f"{'met' if holds else 'NOT MET'}: claim {row['claim']!r}, {expect}")
     print(target)
     return 0

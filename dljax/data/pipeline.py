@@ -79,8 +79,6 @@ class Pipeline:
         seed: of the order and of the transform's randomness.
         transform: of the gathered examples (augmentation, normalisation).
         shuffle: False keeps the source's order.
-        divisible: False where the leading axis is not one of examples (a whole graph), so that it
-            is given to every device instead of divided among them.
     """
 
     source: Source
@@ -88,13 +86,19 @@ class Pipeline:
     seed: int = 0
     transform: Transform = unchanged
     shuffle: bool = True
-    divisible: bool = True
 
     def __post_init__(self):
         if self.size < 1:
             raise UserError(f"batch {self.size}: expected a whole number above 0")
         if len(self.source) < 1:
             raise UserError("the dataset is empty: nothing to train on")
+
+    @property
+    def whole(self) -> bool:
+        return getattr(self.source, "whole", False)
+
+    def extremes(self) -> Examples:
+        return self.batch(0)
 
     @property
     def constant(self) -> bool:
@@ -134,14 +138,20 @@ class EvalSet:
     """
 
     source: Source
-    size: int
     transform: Transform = unchanged
-    divisible: bool = True
 
-    def batches(self) -> Iterator[Examples]:
+    @property
+    def whole(self) -> bool:
+        return getattr(self.source, "whole", False)
+
+    def extremes(self, size: int) -> Examples:
+        return next(self.batches(size))
+
+    def batches(self, size: int) -> Iterator[Examples]:
         total = len(self.source)
-        for start in range(0, total, self.size):
-            positions = np.arange(start, start + self.size)
+        size = min(size, total)
+        for start in range(0, total, size):
+            positions = np.arange(start, start + size)
             examples = self.source.gather(np.minimum(positions, total - 1))
             examples = self.transform(examples, positions.astype(np.uint64))
             counts = (positions < total).astype(np.float32)

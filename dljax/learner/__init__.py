@@ -8,6 +8,6 @@ from dljax.learner.combinators import mixed_precision as mixed_precision
 from dljax.learner.core import Learner as Learner
 from dljax.learner.core import Player as Player
 from dljax.learner.core import State as State
+from dljax.learner.core import learn as learn
 from dljax.learner.core import make_learner as make_learner
 from dljax.learner.core import named as named
-from dljax.learner.core import players as players

@@ -10,7 +10,7 @@ from jax import lax
 from dljax import axes
 from dljax.errors import UserError
 from dljax.learner.core import Gradient, Learner, State
-from dljax.types import Batch, Key, PyTree, Scalar
+from dljax.types import Batch, Key, Mean, PyTree, Scalar, Variables
 
 
 def _rewrapped(learner: Learner, wrap: Callable[[str, Gradient], Gradient], what: str) -> Learner:
@@ -22,7 +22,8 @@ def _rewrapped(learner: Learner, wrap: Callable[[str, Gradient], Gradient], what
 def accumulate(learner: Learner, k: int) -> Learner:
     """Each gradient as the mean over ``k`` microbatches, taken one after the other.
 
-    Equal to the whole batch, random draws included (``axes.rows``), except for statistics over the
+    A microbatch weighs as much as it counts, so that padding may lie anywhere. Equal to the whole
+    batch, random draws included (``axes.rows``), except for statistics over the
     batch: BatchNorm then sees each microbatch alone. The batch must divide by ``k``.
     """
     if k < 1:
@@ -44,7 +45,8 @@ def accumulate(learner: Learner, k: int) -> Learner:
                 index, part = indexed
                 with axes.microbatch(index, k):
                     (loss, aux), grads = gradient(params, extra, part, key)
-                total = jax.tree.map(jnp.add, total, (loss, dict(aux.metrics), grads))
+                weighed = jax.tree.map(lambda g: g * loss.count, grads)
+                total = jax.tree.map(jnp.add, total, (loss, dict(aux.metrics), weighed))
                 return (aux.extra, total), None
 
             first = jax.tree.map(lambda x: x[0], parts)
@@ -55,7 +57,9 @@ def accumulate(learner: Learner, k: int) -> Learner:
             # XLA's CPU convolutions lose their threads inside a loop (jax#12868), so unroll there.
             unroll = k if jax.default_backend() == "cpu" and k <= 8 else 1
             (extra, total), _ = lax.scan(one, (extra, zeros), (jnp.arange(k), parts), unroll=unroll)
-            loss, metrics, grads = jax.tree.map(lambda x: x / k, total)
+            loss, metrics, weighed = total
+            metrics = {n: x if isinstance(x, Mean) else x / k for n, x in metrics.items()}
+            grads = jax.tree.map(lambda g: g / jnp.maximum(loss.count, 1e-30), weighed)
             return (loss, aux._replace(metrics=metrics, extra=extra)), grads
 
         return accumulated
@@ -72,9 +76,11 @@ def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
     """
 
     def cast(tree: PyTree, to: jnp.dtype) -> PyTree:
-        return jax.tree.map(
-            lambda x: x.astype(to) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
-        )
+        def one(x):
+            floating = hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)
+            return x.astype(to) if floating else x
+
+        return jax.tree.map(one, tree)
 
     def like(tree: PyTree, reference: PyTree) -> PyTree:
         return jax.tree.map(lambda x, r: x.astype(r.dtype), tree, reference)
@@ -85,7 +91,7 @@ def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
             aux = aux._replace(
                 metrics=cast(dict(aux.metrics), jnp.float32), extra=like(aux.extra, extra)
             )
-            return (loss.astype(jnp.float32), aux), like(grads, params[name])
+            return (cast(loss, jnp.float32), aux), like(grads, params[name])
 
         return low
 
@@ -95,7 +101,7 @@ def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
 def many_seeds(learner: Learner, n: int) -> Learner:
     """``n`` models in one program, fed the same batches: every leaf of the State and every metric
     gains a leading axis of ``n``. Member ``i`` has the key ``fold_in(key, i)``, or ``key[i]`` where
-    ``init`` is given ``n`` keys.
+    ``init`` is given ``n`` keys. The chosen variables are the first one's.
     """
 
     def init(key: Key, batch: Batch) -> State:
@@ -110,10 +116,13 @@ def many_seeds(learner: Learner, n: int) -> Learner:
     def evaluate(state: State, batch: Batch):
         return jax.vmap(learner.evaluate, in_axes=(0, None))(state, batch)
 
+    def chosen(state: State) -> Variables:
+        return learner.chosen(jax.tree.map(lambda x: x[0], state))
+
     def rewrap(wrap) -> Learner:
         return many_seeds(_rewrapped(learner, wrap, "this combinator"), n)
 
-    return Learner(init, update, evaluate, rewrap)
+    return Learner(init, update, evaluate, chosen, rewrap, learner.check)
 
 
 def keep_best(
@@ -128,16 +137,12 @@ def keep_best(
 
     Args:
         held_out: the training batch -> the batch to judge by, e.g. the same graph with the mask of
-            the validation nodes. Its ``mask``, where it has one, says what counts.
+            the validation nodes.
         metric: of ``learner.evaluate``.
     """
 
     def judged(state: State, batch: Batch) -> Scalar:
-        batch = held_out(batch)
-        values = learner.evaluate(state, batch)[metric]
-        mask = jnp.asarray(batch["mask"] if "mask" in batch else jnp.ones_like(values))
-        total, count = axes.mean((jnp.sum(values * mask), jnp.sum(mask)))
-        return total / count
+        return axes.total(learner.evaluate(state, held_out(batch))[metric]).value
 
     def within(state: State) -> State:
         return state._replace(extra={k: v for k, v in state.extra.items() if k != "best"})
@@ -146,8 +151,8 @@ def keep_best(
         return state._replace(extra={**state.extra, "best": best})
 
     def candidate(state: State, score: Scalar) -> PyTree:
-        params = state.params if state.ema is None else state.ema
-        return {"score": score, "step": state.step, "params": params, "extra": state.extra}
+        params, extra = learner.chosen(state)
+        return {"score": score, "step": state.step, "params": params, "extra": extra}
 
     def init(key: Key, batch: Batch) -> State:
         state = learner.init(key, batch)
@@ -163,16 +168,21 @@ def keep_best(
         )
         return with_best(state, best), {**metrics, f"held_out/{metric}": score}
 
-    def evaluate(state: State, batch: Batch):
+    def kept(state: State) -> State:
         best = state.extra["best"]
         ema = None if state.ema is None else best["params"]
-        chosen = state._replace(params=best["params"], extra=best["extra"], ema=ema)
-        return learner.evaluate(chosen, batch)
+        return state._replace(params=best["params"], extra=best["extra"], ema=ema)
+
+    def evaluate(state: State, batch: Batch):
+        return learner.evaluate(kept(state), batch)
+
+    def chosen(state: State) -> Variables:
+        return learner.chosen(kept(state))
 
     def rewrap(wrap) -> Learner:
         return keep_best(_rewrapped(learner, wrap, "this combinator"), held_out, metric)
 
-    return Learner(init, update, evaluate, rewrap)
+    return Learner(init, update, evaluate, chosen, rewrap, learner.check)
 
 
 def freeze(

@@ -1,4 +1,4 @@
-"""State, Player, Learner: the whole of training as three pure functions.
+"""State, Player, Learner: the whole of training as pure functions.
 
     update:  for each player in order:  g = d loss_player / d params_player;  params += tx(g)
 
@@ -15,19 +15,26 @@ import jax.numpy as jnp
 import optax
 
 from dljax import axes
-from dljax.learner.norm import global_norm
+from dljax.errors import UserError, nearest
+from dljax.learner.gradient_norm import global_norm
 from dljax.types import (
     Aux,
     Batch,
+    Check,
     Evaluate,
     Extra,
     InitVariables,
     Key,
     Loss,
+    Mean,
+    Measures,
     Metrics,
     Params,
     PyTree,
     Scalar,
+    Task,
+    Variables,
+    unchecked,
 )
 
 
@@ -59,9 +66,15 @@ class Player(NamedTuple):
     every: int = 1
 
 
-# (params, extra, batch, key) -> ((loss, aux), gradient for the player's own parameters)
-Gradient = Callable[[Params, Extra, Batch, Key], tuple[tuple[Scalar, Aux], PyTree]]
+# (params, extra, batch, key) -> ((loss, aux), gradient of the loss's mean for the player's own
+# parameters). The loss says how much it counts, so that the shares of a batch add up.
+Gradient = Callable[[Params, Extra, Batch, Key], tuple[tuple[Mean, Aux], PyTree]]
 WrapGradient = Callable[[str, Gradient], Gradient]
+
+
+def in_use(state: State) -> Variables:
+    """The variables that a state is used with: the moving average where there is one."""
+    return Variables(state.params if state.ema is None else state.ema, state.extra)
 
 
 class Learner(NamedTuple):
@@ -70,15 +83,19 @@ class Learner(NamedTuple):
     Attributes:
         init: (key, batch) -> State.
         update: (state, batch) -> (state, scalar metrics).
-        evaluate: (state, batch) -> metrics per example, each of shape [b].
+        evaluate: (state, batch) -> name -> ``Mean``; padded rows (``mask`` 0) do not count.
+        chosen: state -> the variables that are evaluated, looked at, sampled and exported.
         rewrap: rebuilds the learner with each player's gradient function passed through a wrapper;
             None for a learner that has no gradients.
+        check: refuses a batch that does not fit the model.
     """
 
     init: Callable[[Key, Batch], State]
     update: Callable[[State, Batch], tuple[State, Metrics]]
-    evaluate: Callable[[State, Batch], Metrics]
+    evaluate: Callable[[State, Batch], Measures]
+    chosen: Callable[[State], Variables] = in_use
     rewrap: Callable[[WrapGradient], "Learner"] | None = None
+    check: Check = unchecked
 
 
 def named(key: Key, name: str) -> Key:
@@ -86,26 +103,64 @@ def named(key: Key, name: str) -> Key:
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
-def players(
-    losses: Mapping[str, Loss],
+def learn(
+    task: Task,
     tx: optax.GradientTransformation | Mapping[str, optax.GradientTransformation],
+    *,
     every: Mapping[str, int] | None = None,
-) -> dict[str, Player]:
-    """A player per loss: with one optimizer for all, or one by name."""
-    by_name = tx if isinstance(tx, Mapping) else dict.fromkeys(losses, tx)
-    return {
-        name: Player(losses[name], by_name[name], (every or {}).get(name, 1)) for name in losses
-    }
+    ema: float | None = None,
+) -> Learner:
+    """The learner of a task.
+
+    Args:
+        task: its players move in the order of its losses.
+        tx: one optimizer for all players, or one for each by name.
+        every: player -> moves in every so many-th step; 1 by default.
+        ema: decay of the moving average of the parameters (see ``make_learner``).
+
+    Raises:
+        UserError: a name in ``tx`` or ``every`` that is no player, or no optimizer.
+    """
+    by_name = tx if isinstance(tx, Mapping) else dict.fromkeys(task.losses, tx)
+    every = every or {}
+    for name in (*task.losses, *by_name, *every):
+        if name not in task.losses:
+            raise UserError(f"no player {name!r} in this task; {nearest(name, task.losses)}")
+        if not isinstance(by_name.get(name), optax.GradientTransformation):
+            found = type(by_name.get(name)).__name__
+            raise UserError(f"player {name!r}: expected an optax optimizer, found {found}")
+    players = {n: Player(loss, by_name[n], every.get(n, 1)) for n, loss in task.losses.items()}
+    return make_learner(task.init, players, evaluate=task.evaluate, ema=ema, check=task.check)
 
 
 def _gradient(name: str, loss: Loss) -> Gradient:
     def gradient(params: Params, extra: Extra, batch: Batch, key: Key):
         def of_own(own: PyTree):
-            return loss({**params, name: own}, extra, batch, key)
+            value, aux = loss({**params, name: own}, extra, batch, key)
+            share = value if isinstance(value, Mean) else Mean(value, 1.0)
+            return share.value, (share, aux)
 
-        return jax.value_and_grad(of_own, has_aux=True)(params[name])
+        (_, out), grads = jax.value_and_grad(of_own, has_aux=True)(params[name])
+        return out, grads
 
     return gradient
+
+
+def _over_devices(loss: Mean, grads: PyTree) -> tuple[Mean, PyTree]:
+    """The whole batch's loss and gradient, from each device's share of them."""
+    if not axes.per_device():
+        return loss, grads
+    whole = axes.total(loss)
+    share = loss.count / jnp.maximum(whole.count, 1e-30)
+    return whole, axes.total(jax.tree.map(lambda g: g * share, grads))
+
+
+def measured(metrics: Mapping[str, Scalar | Mean]) -> dict[str, Scalar]:
+    """Reported metrics as numbers of the whole batch."""
+    return {
+        name: axes.total(x).value if isinstance(x, Mean) else axes.mean(x)
+        for name, x in metrics.items()
+    }
 
 
 def make_learner(
@@ -114,6 +169,7 @@ def make_learner(
     *,
     evaluate: Evaluate,
     ema: float | None = None,
+    check: Check = unchecked,
     wrap: WrapGradient = lambda name, gradient: gradient,
 ) -> Learner:
     """The learner in which every player descends its own loss, in the order of ``players``.
@@ -122,11 +178,12 @@ def make_learner(
         init_variables: (key, batch) -> (params, extra), both keyed by player.
         players: name -> Player. Each loss sees all parameters, those of players that moved earlier
             in the same step already moved, and is differentiated for its own alone.
-        evaluate: (params, extra, batch, key) -> metrics per example; given the moving average of the
+        evaluate: (params, extra, batch, key) -> name -> ``Mean``; given the moving average of the
             parameters where there is one.
         ema: decay of the moving average of the parameters, or None. The decay is warmed up, so that the
             start is forgotten: min(ema, (1 + step) / (10 + step)), as TensorFlow's
             ``ExponentialMovingAverage`` does where it is given ``num_updates``.
+        check: refuses a batch that does not fit the model.
         wrap: applied to every player's gradient function (the combinators' seam).
 
     Metrics carry, per player, ``<name>/loss`` and ``<name>/grad_norm`` beside what the losses report.
@@ -145,7 +202,7 @@ def make_learner(
         at_step = jax.random.fold_in(state.key, state.step)
         for name, player in players.items():
             (loss, aux), grads = gradients[name](params, extra, batch, named(at_step, name))
-            loss, grads, reported = axes.mean((loss, grads, dict(aux.metrics)))
+            loss, grads = _over_devices(loss, grads)
             updates, moved_opt = player.tx.update(grads, opt[name], params[name])
             moved = optax.apply_updates(params[name], updates)
             if player.every > 1:
@@ -157,9 +214,9 @@ def make_learner(
                 )
             params[name], opt[name], extra = moved, moved_opt, aux.extra
             metrics |= {
-                f"{name}/loss": loss,
+                f"{name}/loss": loss.value,
                 f"{name}/grad_norm": global_norm(grads),
-                **reported,
+                **measured(aux.metrics),
             }
         average = state.ema
         if ema is not None:
@@ -167,9 +224,8 @@ def make_learner(
             average = optax.incremental_update(params, average, 1.0 - decay)
         return State(state.step + 1, state.key, params, extra, opt, average), metrics
 
-    def evaluate_state(state: State, batch: Batch) -> Metrics:
-        params = state.params if state.ema is None else state.ema
-        return evaluate(params, state.extra, batch, named(state.key, "evaluate"))
+    def evaluate_state(state: State, batch: Batch) -> Measures:
+        return evaluate(*in_use(state), batch, named(state.key, "evaluate"))
 
     def rewrap(outer: WrapGradient) -> Learner:
         return make_learner(
@@ -177,7 +233,8 @@ def make_learner(
             players,
             evaluate=evaluate,
             ema=ema,
+            check=check,
             wrap=lambda name, gradient: outer(name, wrap(name, gradient)),
         )
 
-    return Learner(init, update, evaluate_state, rewrap)
+    return Learner(init, update, evaluate_state, rewrap=rewrap, check=check)

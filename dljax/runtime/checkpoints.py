@@ -3,6 +3,8 @@
 import logging
 import math
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from dljax.errors import UserError
 from dljax.learner import State
+from dljax.runtime.rundir import read_metrics
 
 # Orbax reports every file it writes at INFO, harmless fallbacks at WARNING, and at ERROR, with its
 # traceback, what it then raises.
@@ -51,49 +54,73 @@ class _Manager(ocp.CheckpointManager):
         return False
 
 
-class Checkpoints:
-    """The checkpoints of one run: the newest ``keep`` and the best, saved in the background.
+class Ranks:
+    """Scores of steps, by one metric for each phase that has one; more is better."""
 
-    Each is one atomic step: state, metrics and the step's number. Use as a context manager: leaving
-    it waits for the last save.
+    def __init__(self, rankings: Sequence[tuple[str, str] | None]):
+        self._rankings = [ranking for ranking in rankings if ranking]
+        self._scores: dict[str, dict[int, float]] = {metric: {} for metric, _ in self._rankings}
+
+    def note(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Remember what was measured of a step; a number that is none ranks nowhere."""
+        for metric, sign in self._rankings:
+            value = float(np.mean(metrics.get(metric, math.nan)))
+            if math.isfinite(value):
+                self._scores[metric][step] = value if sign == ">=" else -value
+
+    def best(self, steps: Sequence[int]) -> list[int]:
+        """The best of ``steps`` by each metric, in the order of the phases; the older of two equals."""
+        out = []
+        for metric, _ in self._rankings:
+            scores = {s: x for s, x in sorted(self._scores[metric].items()) if s in set(steps)}
+            if scores:
+                out.append(max(scores, key=lambda step: scores[step]))
+        return out
+
+
+@dataclass
+class _Best(policies.PreservationPolicy):
+    ranks: Ranks
+
+    def should_preserve(self, checkpoints, *, context) -> list[bool]:
+        best = self.ranks.best([info.step for info in checkpoints])
+        return [info.step in best for info in checkpoints]
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest ``keep`` and each phase's best, saved in the background.
+
+    Each is one atomic step. It is saved first and measured then, so scores come after it, and are
+    read from metrics.jsonl where a run goes on. Use as a context manager: leaving it waits for the
+    last save.
     """
 
     def __init__(
-        self, workdir: Path, keep: int, best: tuple[str, str] | None, read_only: bool = False
+        self,
+        workdir: Path,
+        keep: int,
+        rankings: Sequence[tuple[str, str] | None] = (),
+        read_only: bool = False,
     ):
         """
         Args:
-            best: (metric, ">=" or "<=") that says which checkpoint is best, if anything does.
+            rankings: of each phase, the (metric, ">=" or "<=") that says which checkpoint is best.
             read_only: leave the folder as it is; a run may be writing to it.
         """
         self.read_only = read_only
         self.folder = (workdir / "checkpoints").absolute()
-        keepers: list[Any] = [policies.LatestN(keep)]
-        ranked: dict[str, Any] = {}
-        self._metric, self._sign = best or ("", ">=")
-        if best:
-
-            def rank(metrics: dict[str, float]) -> float:
-                score = self._score(metrics)
-                return -math.inf if score is None else score
-
-            keepers.append(
-                policies.BestN(get_metric_fn=rank, n=1, keep_checkpoints_without_metrics=False)
-            )
-            # Without it no metrics are stored. What is deleted is for the policy to say: it alone
-            # would delete the newest.
-            ranked = {"best_fn": rank}
+        self._ranks = Ranks(rankings)
+        for row in read_metrics(workdir):
+            self._ranks.note(row["step"], row)
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policies.AnyPreservationPolicy(keepers),
-            **ranked,
+            preservation_policy=policies.AnyPreservationPolicy(
+                [policies.LatestN(keep), _Best(self._ranks)]
+            ),
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
         )
         try:
             self.manager = _Manager(self.folder, options=options)
-            self._scores: dict[int, float] = {}
-            for step in self.all() if best else ():
-                self._note(step, self.manager.metrics(step))
         except OSError as error:
             raise self.failure(error) from None
 
@@ -121,44 +148,27 @@ class Checkpoints:
         return self.manager.latest_step()
 
     def best(self) -> int | None:
-        """The step that was best of those measured when they were saved; None without any."""
-        measured = [step for step in self.all() if step in self._scores]
-        return max(measured, key=lambda step: self._scores[step], default=None)
+        """The best step of the last phase that was measured; None without any."""
+        best = self._ranks.best(self.all())
+        return best[-1] if best else None
 
-    def _score(self, metrics: dict[str, float] | None) -> float | None:
-        """More is better; None where it was not measured, or is no number."""
-        value = (metrics or {}).get(self._metric, math.nan)
-        value = value if self._sign == ">=" else -value
-        return value if math.isfinite(value) else None
-
-    def _note(self, step: int, metrics: dict[str, float] | None) -> None:
-        """Remembered here: while a step is being written, what the disk says depends on when, and
-        several processes must say the same."""
-        score = self._score(metrics)
-        if score is not None:
-            self._scores[step] = score
-
-    def improves(self, metrics: dict[str, float]) -> bool:
-        """Whether these are better than those of every checkpoint that there was."""
-        score = self._score(metrics)
-        return score is not None and all(score > other for other in self._scores.values())
+    def note(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Remember what was measured of a step."""
+        self._ranks.note(step, metrics)
 
     def all(self) -> list[int]:
         return sorted(self.manager.all_steps())
 
-    def save(self, step: int, state: State, metrics: dict[str, float] | None = None) -> None:
+    def save(self, step: int, state: State) -> None:
         """Start saving ``state`` as ``step``; training may go on (and donate the state) at once."""
         if step in self.manager.all_steps():
             return
-        # A number that is none ranks nowhere, and would make of every comparison what it likes.
-        metrics = {name: x for name, x in (metrics or {}).items() if math.isfinite(x)} or None
         raw = _raw(state)
         if jax.default_backend() == "cpu":
             # There the host "copy" of a buffer is the buffer, which the next step overwrites.
             raw = _apart(raw)
         try:
-            self.manager.save(step, args=ocp.args.StandardSave(raw), metrics=metrics)
-            self._note(step, metrics)
+            self.manager.save(step, args=ocp.args.StandardSave(raw))
         except Exception as error:
             raise self.failure(error) from error
 

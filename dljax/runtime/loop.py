@@ -3,6 +3,7 @@
 import gc
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,14 +11,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dljax.errors import UserError
+from dljax.errors import UserError, nearest
 from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
 from dljax.runtime.checkpoints import Checkpoints
-from dljax.runtime.execute import Executor, make_executor
+from dljax.runtime.execute import Jit, make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
-from dljax.runtime.measure import check_finite, draw, evaluate, in_words, newest, verdict
-from dljax.runtime.processes import prepare
+from dljax.runtime.measure import (
+    check_finite,
+    evaluate,
+    in_a_line,
+    in_words,
+    known,
+    look,
+    newest,
+    told,
+    verdict,
+)
+from dljax.runtime.processes import local_copy, prepare
 from dljax.runtime.profile import Profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
@@ -32,7 +43,7 @@ class Result(NamedTuple):
     Attributes:
         state: the last phase's.
         metrics: the newest value of every metric; an array where there are several seeds.
-        verdict: expectation -> whether it held.
+        verdict: expectation -> whether it held; empty where no claim is about these knobs.
         workdir: the run's folder.
         compilations: the most programs that one phase's step was compiled to.
     """
@@ -52,6 +63,12 @@ class Interrupted(UserError):
         self.status = 128 + number
 
 
+class EvaluationFailed(UserError):
+    """An evaluation raised an error; the state before it is saved."""
+
+    status = 1
+
+
 def run(
     experiment: Experiment,
     profile: Profile | None = None,
@@ -64,179 +81,257 @@ def run(
     Args:
         experiment: from an experiment file (``dljax.load``) or built by hand.
         profile: where it runs; ``Profile()`` takes what jax finds.
-        workdir: the run's folder; by default ``runs/<name>-<hash of what it means>``.
+        workdir: the run's folder; by default ``runs/<name>-<hash of its code and knobs>``.
         quiet: no progress.
 
     Raises:
         UserError: the profile does not fit, or the folder cannot be used.
         Diverged: a loss or gradient became NaN or infinite; the batch is stored.
+        EvaluationFailed: an evaluation raised an error; the state is saved.
         Interrupted: SIGTERM or Ctrl-C; the state is saved, the same command goes on.
     """
     profile = profile or Profile()
     prepare(profile)
-    if not (workdir or experiment.whole):
+    if workdir is None and experiment.origin is None:
         raise UserError(
-            "this experiment was built or changed by hand, so nothing tells its run from another: "
-            "name a folder, run(experiment, profile, workdir)"
+            "this experiment was built by hand, so nothing tells its run from another: name a "
+            "folder, run(experiment, profile, workdir)"
         )
-    path = Path(workdir) if workdir else default_workdir(experiment.origin)
-    with experiment.importing():  # what its code imports only when it is needed
-        return _run(experiment, profile, path, quiet)
-
-
-def _run(experiment: Experiment, profile: Profile, path: Path, quiet: bool) -> Result:
-    executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
-    begun = time.monotonic()
+    path = Path(workdir or default_workdir(experiment.origin))
+    rankings = [experiment.ranking(i) for i in range(len(experiment.phases))]
     with (
         RunDir(path, experiment, profile) as folder,
-        Checkpoints(path, profile.keep, experiment.ranking) as saved,
+        Checkpoints(path, profile.keep, rankings) as saved,
         Stop() as stop,
     ):
-        start = saved.latest() or 0
-        folder.open(start)
-        metrics = newest(read_metrics(path))
-        progress = Progress(start, experiment.total_steps, quiet or not folder.chief)
-        if start == experiment.total_steps:
-            progress.say(f"this run has finished: {path} holds its last step, {start}")
-        elif start:
-            progress.say(f"going on from step {start} in {path}")
-        state: Any = None
-        end = compilations = 0
-        try:
-            for index, phase in enumerate(experiment.phases):
-                offset, end = end, end + phase.steps
-                if end < start:
-                    continue
-                if index:
-                    executor = make_executor(profile, phase.learner, phase.data)
-                if offset < start:
-                    state = executor.enter(saved.restore(start, executor.abstract))
-                else:
-                    fresh = executor.init(_root(experiment.seed, f"phase {index}"))
-                    state = fresh if state is None else _carried(phase, executor, state, fresh)
-                stretch = _Stretch(phase, executor, offset, max(start, offset), end)
-                state, metrics = _train(
-                    experiment, profile, stretch, state, metrics, saved, folder, progress, stop
-                )
-                compilations = max(compilations, executor.compilations())
-                state = executor.whole(state)
-            if start > end:
-                raise UserError(f"{path} holds step {start}, past this experiment's end, {end}")
-            saved.wait()
-            held = verdict(experiment, metrics)
-            if start < end or not folder.finished():
-                folder.finish(end, time.monotonic() - begun, metrics, held)
-            for key, expect in experiment.expect.items():
-                value = np.mean(metrics.get(key, np.nan))
-                words = "met" if held[key] else "NOT MET"
-                progress.say(f"{words}: {key} = {value:.5g}, expected {expect}")
-        finally:
-            progress.close()
-            folder.close()
-            if folder.chief:
-                write_report(path)
-        progress.say(f"report: {path / 'report.html'}")
-    return Result(state, metrics, held, path, compilations)
+        return Run(experiment, profile, folder, saved, stop, quiet).to_its_end()
 
 
-def _root(seed: int | tuple[int, ...], name: str) -> Key:
+def root_key(seed: int | tuple[int, ...], phase: int) -> Key:
     """The key of a phase, or of each of several models in it."""
     if isinstance(seed, int):
-        return named(jax.random.key(seed), name)
-    return jnp.stack([_root(each, name) for each in seed])
+        return named(jax.random.key(seed), f"phase {phase}")
+    return jnp.stack([root_key(each, phase) for each in seed])
 
 
-def _carried(phase: Phase, executor: Executor, old: State, fresh: Any) -> Any:
-    """The first state of a phase that follows another."""
-    shardings = jax.tree.map(lambda x: x.sharding, executor.abstract)
-    return executor.enter(jax.device_put(phase.carry(old, executor.whole(fresh)), shardings))
+class Stage(NamedTuple):
+    """A phase in its place: its steps are ``offset`` to ``end`` of the run."""
 
-
-class _Stretch(NamedTuple):
-    """Steps ``start`` to ``end`` of a phase whose first step is ``offset``, compiled."""
-
+    number: int
     phase: Phase
-    executor: Executor
+    prefix: str
     offset: int
-    start: int
     end: int
 
 
-def _train(
-    experiment: Experiment,
-    profile: Profile,
-    stretch: _Stretch,
-    state: Any,
-    metrics: dict[str, Any],
-    saved: Checkpoints,
-    folder: RunDir,
-    progress: Progress,
-    stop: Stop,
-) -> tuple[Any, dict[str, Any]]:
-    """One stretch of steps. Order at an edge: read, evaluate and draw, save."""
-    phase, executor, offset, start, end = stretch
-    edges = (experiment.eval_every, profile.checkpoint_every)
-    log_every = max(1, experiment.total_steps // 500)
-    metrics = dict(metrics)
+class Run:
+    """A run on its way: where it is written, and what was measured last."""
 
-    def due(every: int, done: int) -> bool:
-        return done == end or bool(every and done % every == 0)
+    def __init__(
+        self,
+        experiment: Experiment,
+        profile: Profile,
+        folder: RunDir,
+        saved: Checkpoints,
+        stop: Stop,
+        quiet: bool,
+    ):
+        self.experiment, self.profile, self.folder = experiment, profile, folder
+        self.saved, self.stop = saved, stop
+        self.total = experiment.total_steps
+        self.begun_at = saved.latest() or 0
+        self.log_every = max(1, self.total // 500)
+        self.metrics = newest(read_metrics(folder.path))
+        self.progress = Progress(self.begun_at, self.total, quiet or not folder.chief)
+        self.compilations = 0
 
-    def read(first: int, k: int, packed: jax.Array) -> None:
-        values = np.asarray(packed)
-        check_finite(executor.names, first, values, folder, lambda s: phase.data.batch(s - offset))
-        row = dict(zip(executor.names, values[-1], strict=True))
-        metrics.update(row)
-        done = first + k
-        if done % log_every < k or done == end:
-            folder.log(done, row)
-        progress.step(done, row)
-
-    batches = (
-        (first, k, executor.place(first - offset, k))
-        for first, k in calls(start, end, profile.steps_per_call, edges)
-    )
-    feeder = batches if executor.on_host else Ahead(batches)
-    flying = InFlight(shared=executor.on_host)
-    try:
-        for first, k, batch in feeder:
-            state, packed = executor.step(state, batch, k)  # dispatched, not waited for
-            if first == start:
-                jax.block_until_ready(packed)
-                gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
-                progress.steady(first + k, phase.data.size)
-            for call in flying.add((first, k, packed)):
-                read(*call)  # of the steps before, while this one runs
-            done = first + k
-            stopping = stop.requested(done)
-            if not (stopping or any(due(every, done) for every in edges)):
-                continue
-            for call in flying.rest():
-                read(*call)
-            numbers = {name: float(np.mean(metrics[name])) for name in executor.names}
-            # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
-            last = 0 < end - done <= experiment.eval_every // 10
-            if due(experiment.eval_every, done) and not last:
-                whole = executor.whole(state)
-                measured = evaluate(executor, experiment, whole)
-                metrics.update(measured)
-                numbers |= {name: float(np.mean(value)) for name, value in measured.items()}
-                if measured:
-                    folder.log(done, measured)
-                    progress.say(f"step {done}  {in_words(measured)}")
-                draw(experiment, folder, whole, done)
-            better = profile.checkpoint_every and saved.improves(numbers)
-            if stopping or better or due(profile.checkpoint_every, done):
-                saved.save(done, executor.whole(state), numbers)
-            if stopping and done < experiment.total_steps:
-                saved.wait()
-                number = stop.number or signal.SIGTERM
-                raise Interrupted(
-                    f"stopped by {signal.Signals(number).name} at step {done}, saved in "
-                    f"{folder.path}: run the same command again to go on",
-                    number,
+    def to_its_end(self) -> Result:
+        """Train what is left of every phase, give the verdict, write the report."""
+        clock, path, state = time.monotonic(), self.folder.path, None
+        try:
+            if self.begun_at > self.total:
+                raise UserError(
+                    f"{path} holds step {self.begun_at}, past this experiment's end, {self.total}"
                 )
-    finally:
-        feeder.close()
-        gc.unfreeze()
-    return state, metrics
+            self.folder.open(self.begun_at)
+            if self.begun_at == self.total:
+                self.progress.say(
+                    f"this run has finished: {path} holds its last step, {self.total}"
+                )
+            elif self.begun_at:
+                self.progress.say(f"going on from step {self.begun_at} in {path}")
+            for stage in self._stages():
+                if stage.end >= self.begun_at:
+                    state = self._train(stage, state)
+            self.saved.wait()
+            held = verdict(self.experiment, self.metrics)
+            if self.begun_at < self.total or not self.folder.finished():
+                self.folder.finish(self.total, time.monotonic() - clock, self.metrics, held)
+            for line in told(self.experiment, self.metrics):
+                self.progress.say(line)
+        finally:
+            self.progress.close()
+            self.folder.close()
+            if self.folder.chief:
+                write_report(path)
+        self.progress.say(f"report: {path / 'report.html'}")
+        assert state is not None
+        return Result(state, self.metrics, held, path, self.compilations)
+
+    def _stages(self) -> list[Stage]:
+        stages, end = [], 0
+        for index, phase in enumerate(self.experiment.phases):
+            offset, end = end, end + phase.steps
+            stages.append(Stage(index, phase, self.experiment.prefix(index), offset, end))
+        for expect in self.experiment.claim.expect if self.experiment.claim else ():
+            if not any(expect.metric.startswith(stage.prefix) for stage in stages):
+                prefixes = [stage.prefix.rstrip("/") for stage in stages]
+                raise UserError(
+                    f"expect {str(expect)!r}: no phase is called "
+                    f"{expect.metric.split('/')[0]!r}; {nearest(expect.metric, prefixes)}"
+                )
+        return stages
+
+    def _train(self, stage: Stage, before: State | None) -> State:
+        """One phase, from its start or from the newest checkpoint in it."""
+        phase = stage.phase
+        executor = make_executor(self.profile, phase.learner, phase.data)
+        self._check(stage, executor)
+        if stage.offset < self.begun_at:
+            state = executor.enter(self.saved.restore(self.begun_at, executor.abstract))
+            self._measure_again(stage, executor, state)
+        else:
+            fresh = executor.fresh(root_key(self.experiment.seed, stage.number))
+            state = executor.laid(phase.start(before, fresh))
+        state = self._steps(stage, executor, state)
+        self.compilations = max(self.compilations, executor.compilations())
+        return executor.whole(state)
+
+    def _check(self, stage: Stage, executor: Jit) -> None:
+        """Hold data and expectations to the learner, before any step."""
+        phase, learner = stage.phase, executor.learner
+        variables = jax.eval_shape(learner.chosen, executor.abstract)
+        for batch in (executor.feed.host(0), *(d.extremes(8) for d in phase.evals.values())):
+            learner.check(variables, batch)
+        learner.check(variables, phase.data.extremes())
+        names = {stage.prefix + name for name in known(executor, phase)}
+        looks = {f"{stage.prefix}{name}" for name in phase.looks}
+        for expect in self.experiment.claim.expect if self.experiment.claim else ():
+            if not expect.metric.startswith(stage.prefix) or expect.metric in names:
+                continue
+            if expect.metric.rpartition("/")[0] not in looks:
+                raise UserError(
+                    f"expect {str(expect)!r}: it is not measured; {nearest(expect.metric, names)}"
+                )
+
+    def _steps(self, stage: Stage, executor: Jit, state: Any) -> Any:
+        """The steps that are left of a phase."""
+        phase, start = stage.phase, max(self.begun_at, stage.offset)
+        edges = (phase.every, self.profile.checkpoint_every)
+        batches = (
+            (first, k, executor.place(first - stage.offset, k))
+            for first, k in calls(start, stage.end, self.profile.steps_per_call, edges)
+        )
+        feeder = batches if executor.on_host else Ahead(batches)
+        flying = InFlight(shared=executor.on_host)
+        try:
+            for first, k, batch in feeder:
+                state, packed = executor.step(state, batch, k)  # dispatched, not waited for
+                if first == start:
+                    jax.block_until_ready(packed)
+                    gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
+                    self.progress.steady(first + k, phase.data.size)
+                for call in flying.add((first, k, packed)):
+                    self._read(stage, executor, *call)  # of the steps before, while this one runs
+                done = first + k
+                stopping = self.stop.requested(done)
+                if stopping or any(self._due(stage, every, done) for every in edges):
+                    for call in flying.rest():
+                        self._read(stage, executor, *call)
+                    self._edge(stage, executor, executor.whole(state), done, stopping)
+        finally:
+            feeder.close()
+            gc.unfreeze()
+        return state
+
+    def _due(self, stage: Stage, every: int, done: int) -> bool:
+        return done == stage.end or bool(every and done % every == 0)
+
+    def _evaluates(self, stage: Stage, done: int) -> bool:
+        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
+        last = 0 < stage.end - done <= stage.phase.every // 10
+        return self._due(stage, stage.phase.every, done) and not last
+
+    def _read(self, stage: Stage, executor: Jit, first: int, k: int, packed: jax.Array) -> None:
+        """Log a call's metrics, once they are there."""
+        values, done = np.asarray(packed), first + k
+        check_finite(
+            executor.names,
+            first,
+            values,
+            self.folder,
+            lambda step: stage.phase.data.batch(step - stage.offset),
+        )
+        row = {stage.prefix + n: v for n, v in zip(executor.names, values[-1], strict=True)}
+        self.metrics.update(row)
+        if done % self.log_every < k or done == stage.end:
+            self.folder.log(done, row)
+        self.progress.step(done, row)
+
+    def _edge(self, stage: Stage, executor: Jit, state: State, done: int, stopping: bool) -> None:
+        """Save, measure, stop, in this order: what is measured may fail, and loses no step then."""
+        evaluates = self._evaluates(stage, done)
+        every = self.profile.checkpoint_every
+        if stopping or self._due(stage, every, done) or (evaluates and every):
+            self.saved.save(done, state)
+        if evaluates:
+            self._measure(stage, executor, state, done)
+        else:
+            self._note(stage, executor.names, done)
+        if stopping and done < self.total:
+            self.saved.wait()
+            number = self.stop.number or signal.SIGTERM
+            raise Interrupted(
+                f"stopped by {signal.Signals(number).name} at step {done}, saved in "
+                f"{self.folder.path}: run the same command again to go on",
+                number,
+            )
+
+    def _measure(self, stage: Stage, executor: Jit, state: State, done: int) -> None:
+        """Evaluate and look; the numbers rank the checkpoint of this step."""
+        try:
+            measured = evaluate(executor, stage.phase, state)
+        except Exception as error:
+            self.saved.save(done, state)
+            self.saved.wait()
+            raise EvaluationFailed(
+                f"the evaluation at step {done} failed: {in_a_line(error)}; the state is saved in "
+                f"{self.folder.path}: mend it, and go on there with --anyway"
+            ) from error
+        variables = local_copy(executor.learner.chosen(state))
+        key = local_copy(state.key).reshape(-1)[0]  # there is one per model
+        numbers, complaints = look(stage.phase, stage.prefix, self.folder, variables, key, done)
+        found = {stage.prefix + name: value for name, value in {**measured, **numbers}.items()}
+        for name, value in found.items():
+            if not np.isfinite(value).all():
+                complaints.append(f"{name} is {value} at step {done}")
+        for line in complaints:
+            self.progress.say(line)
+        self.metrics.update(found)
+        if found:
+            self.folder.log(done, found)
+            self.progress.say(f"step {done}  {in_words(found)}")
+        self._note(stage, [*executor.names, *measured, *numbers], done)
+
+    def _note(self, stage: Stage, names: Sequence[str], done: int) -> None:
+        self.saved.note(done, {stage.prefix + n: self.metrics[stage.prefix + n] for n in names})
+
+    def _measure_again(self, stage: Stage, executor: Jit, state: Any) -> None:
+        """Evaluate where a run was killed between a save and the evaluation after it."""
+        done = self.begun_at
+        if not self._evaluates(stage, done) or not stage.phase.evals or self.folder.finished():
+            return
+        names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}
+        measured = tuple(f"{stage.prefix}{name}/" for name in stage.phase.evals)
+        if not any(name.startswith(measured) for name in names):
+            self._measure(stage, executor, executor.whole(state), done)

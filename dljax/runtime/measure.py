@@ -1,15 +1,21 @@
-"""What is learned of a state without changing it: metrics, pictures, the verdict."""
+"""Measurements that do not change a state: metrics, looks, the verdict."""
 
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from dljax.errors import UserError
-from dljax.experiment import Experiment
+from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
-from dljax.runtime.execute import Executor
-from dljax.runtime.processes import local_copy
+from dljax.runtime.execute import Jit
 from dljax.runtime.rundir import RunDir
+from dljax.types import Key, Measures, Variables
+
+_AHEAD = 8  # batches of an evaluation that may be on their way
 
 
 class Diverged(UserError):
@@ -18,38 +24,105 @@ class Diverged(UserError):
     status = 1
 
 
-def evaluate(executor: Executor, experiment: Experiment, state: State) -> dict[str, Any]:
-    """Every metric of every eval set: sums over its examples, divided once."""
+def known(executor: Jit, phase: Phase) -> set[str]:
+    """Every metric that a phase will have, but for the numbers of its looks."""
+    names = set(executor.names)
+    for name, data in phase.evals.items():
+        batch = next(data.batches(executor.eval_rows))
+        found = jax.eval_shape(executor.learner.evaluate, executor.abstract, batch)
+        names |= {f"{name}/{metric}" for metric in found}
+    return names
+
+
+def evaluate(executor: Jit, phase: Phase, state: State) -> dict[str, Any]:
+    """Every metric of every eval set: totals over counts, an array where there are several seeds.
+
+    Nothing is waited for between batches, but that no more than a few are on their way.
+    """
     out: dict[str, Any] = {}
-    for name, data in experiment.evals.items():
-        total: dict[str, Any] = {}
-        count = 0.0
-        for number, batch in enumerate(data.batches()):
-            placed = executor.place_eval(batch, data.divisible)
-            sums, n = executor.evaluate(state, placed, number)
-            count += float(n)
-            for key, value in sums.items():
-                total[key] = total.get(key, 0.0) + np.asarray(value, np.float64)
-        out |= {f"{name}/{key}": value / count for key, value in total.items()}
+    for name, data in phase.evals.items():
+        sums: list[Measures] = []
+        for number, batch in enumerate(data.batches(executor.eval_rows)):
+            sums.append(executor.evaluate(state, batch, number, data.whole))
+            jax.block_until_ready(sums[-_AHEAD:][:1] if number >= _AHEAD else [])
+        for metric in sums[0]:
+            given = jax.device_get([each[metric] for each in sums])
+            total, count = (
+                np.sum(np.asarray(x, np.float64), axis=0) for x in zip(*given, strict=True)
+            )
+            with np.errstate(invalid="ignore", divide="ignore"):
+                out[f"{name}/{metric}"] = total / count
     return out
 
 
-def draw(experiment: Experiment, folder: RunDir, state: State, step: int) -> None:
-    """Every view's picture; a view never changes the run."""
-    if experiment.views:
-        state = local_copy(state)
-        key = state.key.reshape(-1)[0]  # there is one per model, where several train together
-        for name, view in experiment.views.items():
-            if folder.chief:
-                folder.picture(name, step, view(state, named(key, f"view/{name}")))
+def look(
+    phase: Phase, prefix: str, folder: RunDir, variables: Variables, key: Key, step: int
+) -> tuple[dict[str, float], list[str]]:
+    """(numbers, complaints) of a phase's looks; pictures and texts are stored.
+
+    A look never changes the run, and one that fails costs its picture and a line.
+
+    Args:
+        variables: whole on this process.
+    """
+    numbers: dict[str, float] = {}
+    complaints = []
+    for name, each in phase.looks.items():
+        try:
+            shown = each(variables, named(key, f"view/{name}"))
+            if isinstance(shown, Mapping):
+                numbers |= {f"{name}/{k}": float(v) for k, v in shown.items()}
+            elif folder.chief:
+                folder.picture(f"{prefix}{name}".replace("/", "_"), step, shown)
+        except Exception as error:
+            complaints.append(f"look {name!r} failed at step {step}: {in_a_line(error)}")
+    return numbers, complaints
+
+
+def in_a_line(error: BaseException) -> str:
+    """An exception in one line, with the place in the user's code that raised it."""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    if isinstance(error, UserError):
+        return first
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {first} ({Path(last.filename).name}:{last.lineno})"
 
 
 def verdict(experiment: Experiment, metrics: dict[str, Any]) -> dict[str, bool]:
-    """Each expectation against the mean of its metric (over seeds, where there are several)."""
+    """Each expectation of the experiment's claim against the mean of its metric over seeds.
+
+    Empty where the knobs are not the claim's, or where the claim is about a sweep.
+    """
+    claim = experiment.claim
+    if claim is None or experiment.apart or claim.sweep:
+        return {}
     return {
-        key: key in metrics and expect.holds(float(np.mean(metrics[key])))
-        for key, expect in experiment.expect.items()
+        str(expect): expect.holds(float(np.mean(metrics.get(expect.metric, np.nan))))
+        for expect in claim.expect
     }
+
+
+def told(experiment: Experiment, metrics: dict[str, Any]) -> list[str]:
+    """The verdict in words, or the numbers that it would be about and why there is none."""
+    claim, held = experiment.claim, verdict(experiment, metrics)
+    if claim is None:
+        return []
+    lines = []
+    for expect in claim.expect:
+        value = f"{np.mean(metrics.get(expect.metric, np.nan)):.5g}"
+        if str(expect) in held:
+            mark = "met" if held[str(expect)] else "NOT MET"
+            lines.append(
+                f"{mark}: {expect.metric} = {value}, expected {expect.sign} {expect.bound:g}"
+            )
+        else:
+            lines.append(f"{expect.metric} = {value}")
+    if experiment.apart:
+        knobs = ", ".join(f"--{name}" for name in experiment.apart)
+        lines.append(f"no verdict: claim {claim.name!r} has another {knobs}")
+    elif claim.sweep:
+        lines.append(f"no verdict: claim {claim.name!r} is about dljax sweep {claim.sweep}")
+    return lines
 
 
 def in_words(metrics: dict[str, Any]) -> str:
@@ -80,9 +153,11 @@ def check_finite(
     step, name = first + int(at), names[guarded[which]]
     player = name.rsplit("/", 1)[0]
     kept = folder.diverged(step, player, batch_of(step))
+    saved = folder.path / "checkpoints"
+    last = f", the last good checkpoint in {saved}" if any(saved.glob("[0-9]*")) else ""
     raise Diverged(
         f"{name} is {np.asarray(values[at, guarded[which]])} at step {step}: player {player!r} "
-        f"diverged; its batch is in {kept}, the last good checkpoint in {folder.path / 'checkpoints'}"
+        f"diverged; its batch is in {kept}{last}"
     )
 
 

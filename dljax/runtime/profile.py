@@ -47,6 +47,7 @@ class Profile:
         executor: jit with shardings, or pmap.
         precision: of losses and gradients; parameters stay float32.
         microbatch: examples per gradient at most; the batch is then accumulated over several.
+        eval_batch: rows of an evaluation's batch; 0 takes the training batch's, or 64 if that is more.
         steps_per_call: steps scanned in one call to the device.
         checkpoint_every: steps between checkpoints; 0 saves at the end of the run only.
         keep: the newest checkpoints kept, beside the best.
@@ -63,6 +64,7 @@ class Profile:
     executor: str = "jit"
     precision: str = "float32"
     microbatch: int = 0
+    eval_batch: int = 0
     steps_per_call: int = 1
     checkpoint_every: int = 1000
     keep: int = 2
@@ -142,6 +144,7 @@ def load_profile(name: str | Path | None = None) -> Profile:
             )
     for key, low in (
         ("microbatch", 0),
+        ("eval_batch", 0),
         ("steps_per_call", 1),
         ("checkpoint_every", 0),
         ("keep", 1),

@@ -113,12 +113,14 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
     if result is None:
         return "<p>Not finished: run the same command again to go on.</p>"
     rows = []
-    for key, held in result["verdict"].items():
-        value = float(np.mean(result["metrics"].get(key, np.nan)))
-        mark = '<td class="met">met</td>' if held else '<td class="not">not met</td>'
+    for expect in record["expect"]:
+        metric = expect.split()[0]
+        value = float(np.mean(result["metrics"].get(metric, np.nan)))
+        held = result["verdict"].get(expect)
+        mark = {True: '<td class="met">met</td>', False: '<td class="not">not met</td>'}
         rows.append(
-            f"<tr><th>{html.escape(key)}</th><td>{value:.5g}</td>"
-            f"<td>expected {html.escape(record['expect'][key])}</td>{mark}</tr>"
+            f"<tr><th>{html.escape(metric)}</th><td>{value:.5g}</td>"
+            f"<td>claimed {html.escape(expect)}</td>{mark.get(held, '<td>other knobs</td>')}</tr>"
         )
     took = f"{result['steps']:,} steps; {result['seconds']:,.0f} s since it was last started."
     return f"<table>{''.join(rows)}</table><p>{took}</p>"

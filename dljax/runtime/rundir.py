@@ -59,8 +59,9 @@ def meaning(text: str, beside: Mapping[str, str] = MappingProxyType({})) -> str:
     return digest.hexdigest()[:16]
 
 
-def default_workdir(origin: Origin) -> Path:
+def default_workdir(origin: Origin | None) -> Path:
     """``runs/<name>-<hash of what it means>``: the same command finds its own folder again."""
+    origin = origin or Origin()
     code = meaning(origin.text, origin.beside)
     identity = json.dumps([dict(origin.knobs), code], sort_keys=True, default=str)
     return Path("runs") / f"{origin.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
@@ -145,7 +146,7 @@ class RunDir:
             "meaning": meaning(origin.text, origin.beside),
             "by hand": None,
         }
-        if not experiment.whole:  # what can be told of a change
+        if experiment.origin is None:  # what can be told of a change
             steps = [phase.steps for phase in experiment.phases]
             identity["by hand"] = {"steps": steps, "seed": experiment.seed}
         record_file = path / "record.json"
@@ -178,7 +179,8 @@ class RunDir:
                 "processes": jax.process_count(),
                 "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "total_steps": experiment.total_steps,
-                "expect": {k: str(v) for k, v in experiment.expect.items()},
+                "claim": experiment.claim.name if experiment.claim else "",
+                "expect": [str(e) for e in experiment.claim.expect] if experiment.claim else [],
             }
             write_source(path / "experiment.py", origin.text)
             for name, text in origin.beside.items():

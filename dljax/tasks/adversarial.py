@@ -1,5 +1,7 @@
 """Two networks against each other. Goodfellow et al. 2014, arXiv:1406.2661."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,46 +9,10 @@ import optax
 
 from dljax import axes
 from dljax.tasks.linen import forward, initialize
+from dljax.tasks.supervised import means
 from dljax.types import Array, Aux, Task
 
 _bce = optax.sigmoid_binary_cross_entropy
-
-
-def energy_distance(x: Array, y: Array, counts: Array | None = None) -> Array:
-    """Each x's share of the energy distance between two samples: their mean is the distance.
-
-        2 E|x - y| - E|x - x'| - E|y - y'|:  0 where the distributions are equal, else above
-
-    (Székely & Rizzo 2013, doi:10.1016/j.jspi.2013.03.018), with Euclidean norms, in the units of x and
-    y. Nothing is paired with itself (a U-statistic), so the estimate is unbiased, and so is its mean
-    over batches; between close distributions it may fall below 0.
-
-    Args:
-        x: [n, ...], flattened.
-        y: [m, ...], flattened.
-        counts: [n], 0 where an x is padding; by default every x counts.
-
-    Returns:
-        [n] float32, to be averaged over those that count; 0 for an x that has no other to pair with.
-    """
-    counts = jnp.ones(len(x)) if counts is None else (counts > 0).astype(jnp.float32)
-    # The distance of something to itself, 0 but for rounding, is left out by name.
-    x_pairs = (1.0 - jnp.eye(len(x))) * counts[None, :]
-    y_pairs = 1.0 - jnp.eye(len(y))
-    others = jnp.sum(x_pairs, axis=1)
-    x_apart = jnp.sum(_distances(x, x) * x_pairs, axis=1) / jnp.maximum(others, 1.0)
-    y_apart = jnp.sum(_distances(y, y) * y_pairs) / max(len(y) * (len(y) - 1), 1)
-    share = 2.0 * jnp.mean(_distances(x, y), axis=1) - x_apart - y_apart
-    return jnp.where(others > 0, share, 0.0)
-
-
-def _distances(x: Array, y: Array) -> Array:
-    """|x_i - y_j|, [n, m], by inner products: differences would take n m images of memory."""
-    x, y = (a.reshape(len(a), -1).astype(jnp.float32) for a in (x, y))
-    inner = jnp.matmul(x, y.T, precision="highest")  # the difference of large squares is small
-    squared = jnp.sum(x * x, 1)[:, None] - 2.0 * inner + jnp.sum(y * y, 1)[None, :]
-    positive = squared > 0  # rounding may leave less, and at 0 the root has no gradient
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
 
 
 def adversarial(
@@ -68,10 +34,9 @@ def adversarial(
         real: the discriminator's target for real images; 0.9 is the one-sided smoothing of Salimans
             et al. 2016, arXiv:1606.03498, section 3.4.
 
-    Batch: ``image`` in the generator's range. Evaluation: ``real`` and ``fake``, the probability of
-    being real that D gives to a real and to a made image; ``energy``, how far as many made images are
-    from the real ones (see ``energy_distance``). Only the last says whether the samples are good: two
-    untrained networks score 1/2 and 1/2 on the first.
+    Batch: ``image`` in -1..1, the generator's range. Evaluation: ``real`` and ``fake``, the probability
+    of being real that D gives to a real and to a made image. They do not say whether the samples are
+    good: two untrained networks score 1/2 and 1/2. Judge ``sample`` (``dljax.analysis.distances``).
     """
 
     def init(key, batch):
@@ -126,10 +91,13 @@ def adversarial(
         made, _ = make(params, extra, batch, key, False)
         on_real, _ = judge(params, extra, batch["image"], None, False)
         on_fake, _ = judge(params, extra, made, None, False)
-        return {
-            "real": jax.nn.sigmoid(on_real),
-            "fake": jax.nn.sigmoid(on_fake),
-            "energy": energy_distance(batch["image"], made, batch.get("mask")),
-        }
+        return means({"real": jax.nn.sigmoid(on_real), "fake": jax.nn.sigmoid(on_fake)}, batch)
 
-    return Task(init, {"discriminator": discriminator_loss, "generator": generator_loss}, evaluate)
+    @partial(jax.jit, static_argnums=2)
+    def sample(variables, key, n):
+        noise = jax.random.normal(key, (n, latent))
+        given = variables.params["generator"], variables.extra["generator"]
+        return (forward(generator, *given, noise, key=None, train=False)[0] + 1) / 2
+
+    losses = {"discriminator": discriminator_loss, "generator": generator_loss}
+    return Task(init, losses, evaluate, sample=sample)

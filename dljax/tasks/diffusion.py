@@ -3,7 +3,8 @@ arXiv:2010.02502.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -13,7 +14,8 @@ from jax import lax
 
 from dljax import axes
 from dljax.tasks.linen import forward, initialize
-from dljax.types import Array, Aux, Key, PyTree, Task
+from dljax.tasks.supervised import MODEL, means, weights
+from dljax.types import Array, Aux, Key, Mean, PyTree, Sample, Task
 
 Predict = Callable[[PyTree, Array, Array], Array]  # (params, x_t [b, ...], t [b] int32) -> eps
 Sampler = Callable[[PyTree, Key], Array]  # (params, key) -> images
@@ -47,13 +49,15 @@ def q_sample(schedule: Schedule, image: Array, time: Array, noise: Array) -> Arr
     return _like(jnp.sqrt(signal), image) * image + _like(jnp.sqrt(1.0 - signal), image) * noise
 
 
-def diffusion(model: nn.Module, schedule: Schedule | None = None, *, player: str = "model") -> Task:
+def diffusion(
+    model: nn.Module, shape: tuple[int, ...] | None = None, *, schedule: Schedule | None = None
+) -> Task:
     """Mean squared error of the predicted noise at a random time: L_simple, equation 14.
 
     Args:
         model: called as ``model(x_t, time [b] int32, train=...) -> eps``.
+        shape: of one image, [h, w, c]; with it the task samples, by DDIM in 50 steps.
         schedule: of the noise; by default the paper's, 1000 steps.
-        player: the name of the one player.
 
     Batch: ``image`` in -1..1. Evaluation: ``loss`` at one time and one noise per image.
     """
@@ -62,7 +66,7 @@ def diffusion(model: nn.Module, schedule: Schedule | None = None, *, player: str
     def init(key, batch):
         image = batch["image"]
         time = jnp.zeros((image.shape[0],), jnp.int32)
-        return initialize(key, {player: (model, (image, time))})
+        return initialize(key, {MODEL: (model, (image, time))})
 
     def errors(params, extra, batch, key, train: bool):
         time_key, noise_key, model_key = jax.random.split(key, 3)
@@ -71,8 +75,8 @@ def diffusion(model: nn.Module, schedule: Schedule | None = None, *, player: str
         noise = axes.normal(noise_key, image.shape).astype(image.dtype)
         guess, changed = forward(
             model,
-            params[player],
-            extra[player],
+            params[MODEL],
+            extra[MODEL],
             q_sample(noising, image, time, noise),
             time,
             key=model_key,
@@ -83,12 +87,29 @@ def diffusion(model: nn.Module, schedule: Schedule | None = None, *, player: str
 
     def loss(params, extra, batch, key):
         error, changed = errors(params, extra, batch, key, True)
-        return jnp.mean(error), Aux({}, {**extra, player: changed})
+        return Mean.of(error, weights(batch)), Aux({}, {**extra, MODEL: changed})
 
     def evaluate(params, extra, batch, key):
-        return {"loss": errors(params, extra, batch, key, False)[0]}
+        return means({"loss": errors(params, extra, batch, key, False)[0]}, batch)
 
-    return Task(init, {player: loss}, evaluate)
+    made = None if shape is None else sampling(model, shape, ddim, schedule=noising)
+    return Task(init, {MODEL: loss}, evaluate, sample=made)
+
+
+def sampling(
+    model: nn.Module, shape: tuple[int, ...], kind: Callable[..., Sampler], **options: Any
+) -> Sample:
+    """A task's ``sample`` by a sampler, ``ddim`` or ``ancestral``, of images of ``shape`` [h, w, c]."""
+
+    def predict(variables, x, time):
+        given = variables.params[MODEL], variables.extra[MODEL]
+        return forward(model, *given, x, time, key=None, train=False)[0]
+
+    @cache
+    def of(n: int) -> Sampler:
+        return kind(predict, (n, *shape), **options)
+
+    return lambda variables, key, n: (of(n)(variables, key) + 1) / 2
 
 
 def sampler(
@@ -155,7 +176,7 @@ def sampler(
     return draw
 
 
-def ddpm(predict: Predict, shape: tuple[int, ...], **options) -> Sampler:
+def ancestral(predict: Predict, shape: tuple[int, ...], **options) -> Sampler:
     """Ancestral sampling over every step, Ho et al. algorithm 2 (see ``sampler``)."""
     return sampler(predict, shape, eta=1.0, **options)
 

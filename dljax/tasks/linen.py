@@ -14,16 +14,22 @@ def streams(key: Key) -> dict[str, Key]:
     return {name: jax.random.fold_in(key, i) for i, name in enumerate(("dropout", "noise"))}
 
 
-def initialize(key: Key, modules: Mapping[str, tuple[nn.Module, tuple]]) -> tuple[Params, Extra]:
+def initialize(key: Key, modules: Mapping[str, Any]) -> tuple[Params, Extra]:
     """Params and other collections of each named module, from its example inputs.
 
     Args:
         key: every module and stream of randomness gets its own key below this one.
-        modules: player -> (module, positional inputs). Modules take a keyword ``train``.
+        modules: player -> (module, positional inputs), or name -> such a pair where a player is
+            several modules. Modules take a keyword ``train``.
     """
     params, extra = {}, {}
-    for index, (name, (module, inputs)) in enumerate(modules.items()):
-        init_key, other = jax.random.split(jax.random.fold_in(key, index))
+    for index, (name, given) in enumerate(modules.items()):
+        below = jax.random.fold_in(key, index)
+        if isinstance(given, Mapping):
+            params[name], extra[name] = initialize(below, given)
+            continue
+        module, inputs = given
+        init_key, other = jax.random.split(below)
         variables = module.init({"params": init_key, **streams(other)}, *inputs, train=False)
         extra[name] = {k: v for k, v in variables.items() if k != "params"}
         params[name] = variables.get("params", {})

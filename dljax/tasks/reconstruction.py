@@ -1,11 +1,14 @@
 """Reconstruction through a latent code."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from dljax.tasks.linen import forward, initialize
+from dljax.tasks.linen import forward
+from dljax.tasks.supervised import MODEL, image, means, supervised
 from dljax.types import Array, Aux, Task
 
 
@@ -17,44 +20,53 @@ def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
-def variational(model: nn.Module, *, player: str = "model") -> Task:
+def variational(model: nn.Module) -> Task:
     """Negative evidence lower bound, in nats per image.
 
         loss = -E_{z ~ q(z|x)} log p(x|z) + KL(q(z|x) || N(0, 1))
 
     with one draw of z and a Bernoulli for each pixel: cross-entropies summed over pixels, averaged
-    over the batch.
+    over the batch. A sample is the mean of p(x|z) for z ~ N(0, 1).
 
     Args:
         model: called as ``model(image, train=...) -> (logits like image, mean [b, z], log_var [b, z])``,
-            drawing z from the stream "noise" where ``train``.
-        player: the name of the one player.
+            drawing z from the stream "noise" where ``train``; it has ``latents``, the length of z,
+            and a method ``decode(z) -> logits``.
 
     Batch: ``image`` [b, h, w, c] in 0..1. Evaluation: ``loss``, ``reconstruction``, ``kl``.
     """
 
-    def init(key, batch):
-        return initialize(key, {player: (model, (batch["image"],))})
-
-    def terms(params, extra, batch, key):
-        # Evaluated with train=True too: the bound is an expectation over draws of z.
-        (logits, mean, log_var), changed = forward(
-            model, params[player], extra[player], batch["image"], key=key, train=True
-        )
+    def measured(output, batch):
+        logits, mean, log_var = output
         logits, image = logits.astype(jnp.float32), batch["image"].astype(jnp.float32)
         pixels = optax.sigmoid_binary_cross_entropy(logits, image)
         reconstruction = jnp.sum(pixels, axis=tuple(range(1, pixels.ndim)))
         kl = kl_to_standard_normal(mean.astype(jnp.float32), log_var.astype(jnp.float32))
-        per_image = {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
-        return per_image, changed
+        return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+    def terms(params, extra, batch, key):
+        # Evaluated with train=True too: the bound is an expectation over draws of z.
+        output, changed = forward(
+            model, params[MODEL], extra[MODEL], batch["image"], key=key, train=True
+        )
+        return dict(means(measured(output, batch), batch)), changed
 
     def loss(params, extra, batch, key):
-        per_image, changed = terms(params, extra, batch, key)
-        means = jax.tree.map(jnp.mean, per_image)
-        value = means.pop("loss")
-        return value, Aux(means, {**extra, player: changed})
+        metrics, changed = terms(params, extra, batch, key)
+        return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
 
     def evaluate(params, extra, batch, key):
         return terms(params, extra, batch, key)[0]
 
-    return Task(init, {player: loss}, evaluate)
+    def predict(variables, batch):
+        """The images, restored from the mean of their codes."""
+        return jax.nn.sigmoid(plain.predict(variables, batch)[0])
+
+    @partial(jax.jit, static_argnums=2)
+    def sample(variables, key, n):
+        z = jax.random.normal(key, (n, model.latents))
+        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
+        return jax.nn.sigmoid(model.apply(given, z, method="decode"))
+
+    plain = supervised(model, image, lambda output, batch, train: measured(output, batch))
+    return Task(plain.init, {MODEL: loss}, evaluate, predict, sample)

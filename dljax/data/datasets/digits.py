@@ -8,8 +8,10 @@ import numpy as np
 
 from dljax.data import fake as fake_data
 from dljax.data.pipeline import Arrays
+from dljax.data.sources import embedded
 
 CLASSES = 10
+NAMES = tuple("0123456789")
 _HELD_OUT = 5  # every fifth image is a test image, so that no writer is in one split alone
 
 
@@ -33,13 +35,18 @@ def _enlarged(images: np.ndarray, size: int) -> np.ndarray:
     return np.clip(big * (255 / 16) + 0.5, 0, 255).astype(np.uint8)[..., None]
 
 
-def load(*, size: int = 28, fake: bool = False) -> tuple[Arrays, Arrays]:
+def load(*, size: int = 28, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
     """(train, test): ``image`` uint8 [n, size, size, 1], ``label`` int32 [n]; 1,438 and 359.
 
     Args:
         size: side in pixels; the 8x8 originals are enlarged bilinearly.
+        data: must be empty: nothing is read from files.
         fake: made-up images of the same shapes.
+
+    Raises:
+        UserError: a folder in ``data``.
     """
+    embedded(data)
     if fake:
         shape = (size, size, 1)
         return fake_data.images(1438, shape, CLASSES), fake_data.images(

@@ -5,6 +5,7 @@ from dljax.data.pipeline import Arrays
 from dljax.data.sources import small
 
 CLASSES = 10
+NAMES = tuple("0123456789")
 SHAPE = (28, 28, 1)
 
 

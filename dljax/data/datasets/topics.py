@@ -5,6 +5,7 @@ reference prose that are wherever Python is. The text differs a little between P
 import functools
 
 from dljax.data import fake as fake_data
+from dljax.data.sources import embedded
 from dljax.data.sources.text import Characters, Text
 
 _ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
@@ -23,12 +24,17 @@ def _text() -> str:
     return "\n\n".join(topics[name].strip() for name in sorted(topics)).translate(_PLAIN)
 
 
-def load(*, fake: bool = False) -> Text:
+def load(data: str = "", *, fake: bool = False) -> Text:
     """The first 90 % for training, the rest for validation; 96 characters.
 
     Args:
+        data: must be empty: nothing is read from files.
         fake: made-up text over the same characters.
+
+    Raises:
+        UserError: a path in ``data``.
     """
+    embedded(data)
     if fake:
         tokens = fake_data.text(40_000, len(VOCABULARY))
     else:

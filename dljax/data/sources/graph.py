@@ -26,6 +26,7 @@ class WholeGraph:
     receivers: np.ndarray
     label: np.ndarray
     mask: np.ndarray
+    whole = True
 
     def __len__(self) -> int:
         return 1

@@ -136,5 +136,4 @@ class Windows:
         return {
             "tokens": tokens,
             "targets": np.where(inside, targets, np.int32(NO_TARGET)),
-            "mask": inside.mean(1, dtype=np.float32),
         }

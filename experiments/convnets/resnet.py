@@ -1,6 +1,6 @@
 """ResNet-50 on ImageNet. He et al. 2015, arXiv:1512.03385; v1.5 as in torchvision: 76.13 %.
 
-    dljax train experiments/convnets/resnet50_imagenet.py --on configs/gpu_x8.toml
+    dljax train experiments/convnets/resnet.py --on configs/gpu_x8.toml
 
 From Goyal et al. 2017 (arXiv:1706.02677, section 5.1): SGD with Nesterov momentum, a rate of 0.1
 per 256 images that is reached in five epochs, crops of random size and shape, no weight decay of
@@ -8,19 +8,21 @@ BatchNorm, blocks that start as the identity. Unlike theirs, but as in He, T. et
 (arXiv:1812.01187): the warm-up begins at 0 (theirs at 0.1, the rate of one batch of 256), a cosine
 follows (theirs falls to a tenth after epochs 30, 60 and 80), labels are smoothed, no bias decays.
 Unlike both, the output layer starts from Flax's initialiser (Goyal's from a deviation of 0.01).
-Expected: 76 % top-1 after 90 epochs; not yet run.
+Not yet run.
 """
 
 import jax
 import optax
 
-from dljax import Experiment, at_least, models
+from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import classifier
-from dljax.data import EvalSet, Pipeline, images
+from dljax.data import images
 from dljax.data.datasets import imagenet
-from dljax.learner import make_learner, players
 from dljax.models.convnets import resnet
 from dljax.tasks.classification import classification
+
+CLAIMS = {"imagenet": {"expect": "val/accuracy >= 0.76", "published": "76.13 % (torchvision)"}}
+SMALL = {"variant": "tiny", "batch": 8, "size": 32}
 
 
 def experiment(
@@ -43,7 +45,6 @@ def experiment(
     pipeline = Pipeline(train, batch, seed=seed, transform=augmented)
     steps = pipeline.steps(epochs)
     model = models.build(resnet, variant, classes=imagenet.CLASSES, zero_last=True)
-    task = classification(model, smoothing=smoothing)
     warmup = min(pipeline.steps(5), steps // 10)
     schedule = optax.warmup_cosine_decay_schedule(0.0, lr * batch / 256, warmup, steps)
     tx = optax.chain(
@@ -51,12 +52,13 @@ def experiment(
         optax.sgd(schedule, momentum=momentum, nesterov=True),
     )
     return Experiment(
-        learner=make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate),
-        data=pipeline,
-        steps=steps,
-        evals={"val": EvalSet(val, 250, plain)},
-        eval_every=pipeline.steps(1),
-        views={"filters": classifier.filters("conv1")},
-        expect={"val/accuracy": at_least(0.76)},
+        Phase(
+            learn(classification(model, smoothing=smoothing), tx),
+            pipeline,
+            steps,
+            evals={"val": EvalSet(val, plain)},
+            looks={"filters": classifier.filters("conv1")},
+            every=pipeline.steps(1),
+        ),
         seed=seed,
     )

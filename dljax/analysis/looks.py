@@ -1,0 +1,82 @@
+"""Looks that serve many kinds of models: samples, and images beside what a model makes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from dljax.analysis.distances import energy_distance
+from dljax.analysis.pictures import grid
+from dljax.analysis.predictions import predict
+from dljax.data.pipeline import EvalSet
+from dljax.types import Key, Sample, Task, Variables
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A look: ``n`` samples of a task, as a grid. ``dljax sample RUN --n N`` draws as many as asked.
+
+    Attributes:
+        sample: a task's.
+    """
+
+    sample: Sample
+    n: int = 32
+    columns: int = 8
+    enlarge: int = 2
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        images = self.sample(variables, key, self.n)
+        return grid(images, self.columns, enlarge=self.enlarge)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A look: ``energy``, the energy distance between as many samples and examples of a set.
+
+    Attributes:
+        sample: a task's; images in 0..1.
+        data: its images are in ``low``..1.
+        n: of each, at most as many as there are.
+        low: the pixel value that is black in ``data``.
+    """
+
+    sample: Sample
+    data: EvalSet
+    n: int = 1000
+    low: float = 0.0
+
+    def __call__(self, variables: Variables, key: Key) -> Mapping[str, float]:
+        n = min(self.n, len(self.data.source))
+        image = next(self.data.batches(n))["image"]
+        real = (image - self.low) / (1 - self.low)
+        return {"energy": float(energy_distance(real, self.sample(variables, key, n)))}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A look: rows of a set's first images, of the model's images for them, and of the truth.
+
+    Attributes:
+        data: images in 0..1; labels of pixels, where there are some, are the truth.
+        n: images in a row.
+    """
+
+    task: Task
+    data: EvalSet
+    n: int = 8
+    enlarge: int = 2
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        examples, out = predict(self.task, variables, self.data, self.n)
+        image = examples["image"][..., 0] if examples["image"].shape[-1] == 1 else examples["image"]
+        label = examples.get("label")
+        if label is None or label.ndim < 3:
+            shown = out[..., 0] if out.shape[-1] == 1 else out
+            return grid(np.concatenate([image, shown]), len(image), enlarge=self.enlarge)
+        # The probability of the second of two classes; of more, the likeliest class as a grey.
+        classes = out.shape[-1]
+        guess = jax.nn.softmax(out)[..., 1] if classes == 2 else out.argmax(-1) / (classes - 1)
+        rows = np.concatenate([image, guess, label / (classes - 1)])
+        return grid(rows, len(image), enlarge=self.enlarge)

@@ -1,0 +1,69 @@
+"""A model's outputs on a set of examples, and numbers that are of the whole set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from dljax.data.pipeline import EvalSet
+from dljax.errors import UserError
+from dljax.types import Key, Predict, Task, Variables
+
+_BATCH = 256
+
+
+class Predictions(NamedTuple):
+    """Examples and the model's outputs for them, as host arrays with one leading axis."""
+
+    examples: Mapping[str, np.ndarray]
+    outputs: Any
+
+
+@cache
+def _compiled(predict: Predict) -> Callable[[Variables, Any], Any]:
+    return jax.jit(predict)
+
+
+def predict(
+    task: Task, variables: Variables, data: EvalSet, limit: int | None = None
+) -> Predictions:
+    """The outputs of a task's model on a set, padding left out.
+
+    Args:
+        variables: those in use.
+        limit: the first so many examples only.
+
+    Raises:
+        UserError: the task has no output of its own.
+    """
+    if task.predict is None:
+        raise UserError("this task predicts nothing: look at its samples instead")
+    size = min(_BATCH, limit or _BATCH)
+    examples, outputs, seen = [], [], 0
+    for batch in data.batches(size):
+        out = _compiled(task.predict)(variables, batch)
+        real = np.asarray(batch["mask"]) > 0
+        examples.append(
+            {name: np.asarray(x)[real] for name, x in batch.items() if len(x) == len(real)}
+        )
+        outputs.append(jax.tree.map(lambda x, real=real: np.asarray(x)[real], out))
+        seen += int(real.sum())
+        if limit and seen >= limit:
+            break
+    pairs = zip(examples, outputs, strict=True)
+    return Predictions(*jax.tree.map(lambda *parts: np.concatenate(parts)[:limit], *pairs))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A look: numbers of the whole set, as a function of a task's predictions on it."""
+
+    task: Task
+    data: EvalSet
+    function: Callable[[Mapping[str, np.ndarray], Any], Mapping[str, float]]
+
+    def __call__(self, variables: Variables, key: Key) -> Mapping[str, float]:
+        return self.function(*predict(self.task, variables, self.data))

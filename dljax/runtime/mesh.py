@@ -1,0 +1,70 @@
+"""The mesh of devices, and how a state is laid out over it."""
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from dljax.errors import UserError
+from dljax.runtime.profile import Profile
+from dljax.types import PyTree
+
+# Below this many elements a parameter is not worth dividing: gathering costs more than it saves.
+_FSDP_MIN_SIZE = 1024
+
+
+def make_mesh(profile: Profile, devices: list | None = None) -> Mesh:
+    """The profile's mesh over the devices there are.
+
+    Raises:
+        UserError: the profile's kind of device is absent, or the mesh does not fit its number.
+    """
+    if devices is None:
+        try:
+            devices = jax.devices()
+        except (RuntimeError, AssertionError) as error:  # jax asserts where it has no CUDA
+            first = (str(error) or "there is none").splitlines()[0]
+            raise UserError(
+                f"profile {profile.name!r} wants {profile.device}, which jax cannot use here "
+                f"({first}); try --on cpu, or see `dljax doctor`"
+            ) from None
+        if profile.device not in ("auto", devices[0].platform):
+            raise UserError(
+                f"profile {profile.name!r} wants {profile.device}, jax found "
+                f"{devices[0].platform}: try --on {devices[0].platform}, or see `dljax doctor`"
+            )
+    data, fsdp = profile.mesh.data, profile.mesh.fsdp
+    data = len(devices) // fsdp if data == -1 else data
+    fsdp = len(devices) // data if fsdp == -1 else fsdp
+    need = data * fsdp
+    if not 1 <= need <= len(devices) or (jax.process_count() > 1 and need != len(devices)):
+        raise UserError(
+            f"profile {profile.name!r}: a mesh of data {data} x fsdp {fsdp} needs {need} devices, "
+            f"there are {len(devices)}"
+        )
+    return jax.make_mesh(
+        (data, fsdp), ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2, devices=devices[:need]
+    )
+
+
+def fsdp_spec(shape: tuple[int, ...], size: int) -> PartitionSpec:
+    """Divide the largest axis that divides by the mesh's fsdp axis; small arrays stay whole."""
+    if size > 1 and np.prod(shape, dtype=int) >= _FSDP_MIN_SIZE:
+        for axis in sorted(range(len(shape)), key=lambda i: -shape[i]):
+            if shape[axis] % size == 0:
+                return PartitionSpec(*(None,) * axis, "fsdp")
+    return PartitionSpec()
+
+
+def laid_out(abstract: PyTree, mesh: Mesh) -> PyTree:
+    """Shapes and dtypes with the shardings that they have on the mesh."""
+
+    def one(x):
+        sharding = NamedSharding(mesh, fsdp_spec(x.shape, mesh.shape["fsdp"]))
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+    return jax.tree.map(one, abstract)
+
+
+def is_host(mesh: Mesh) -> bool:
+    """Host and device are one and share their cores."""
+    return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"

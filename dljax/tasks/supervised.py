@@ -1,0 +1,82 @@
+"""Supervised learning: one model, its output measured against the batch."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from dljax.tasks.linen import forward, initialize
+from dljax.types import Array, Aux, Batch, Mean, Measures, Task, Variables
+
+MODEL = "model"  # the one player's name
+Values = Mapping[str, Array | Mean]
+
+
+def weights(batch: Batch, counts: Array | None = None) -> Array | None:
+    """How much each value counts: the batch's ``mask``, times ``counts``; None where all count once.
+
+    Args:
+        counts: [b, ...], 1 or True where a value counts by itself (a pixel, a token).
+    """
+    mask = batch.get("mask")
+    if mask is None or counts is None:
+        return mask if counts is None else counts
+    return jnp.reshape(mask, (*mask.shape, *[1] * (counts.ndim - mask.ndim))) * counts
+
+
+def means(values: Values, batch: Batch) -> Measures:
+    """Values per row as Means over the rows that count; a Mean stays as it is."""
+    return {
+        name: x if isinstance(x, Mean) else Mean.of(x, weights(batch)) for name, x in values.items()
+    }
+
+
+def image(batch: Batch) -> tuple:
+    """The arguments of a model of images."""
+    return (batch["image"],)
+
+
+def accept(output: Any, batch: Batch) -> None:
+    """Find nothing wrong."""
+
+
+def supervised(
+    model: nn.Module,
+    inputs: Callable[[Batch], tuple],
+    measured: Callable[[Any, Batch, bool], Values],
+    fits: Callable[[Any, Batch], None] = accept,
+) -> Task:
+    """The task of one model that minimises "loss".
+
+    Args:
+        model: called as ``model(*inputs(batch), train=...)``.
+        inputs: the model's arguments in a batch.
+        measured: (output, batch, train) -> name -> values per row, [b, ...], or a ``Mean`` that has
+            taken ``weights`` into account.
+        fits: (output's shape, a host batch): raises UserError where they do not belong together.
+    """
+
+    def init(key, batch):
+        return initialize(key, {MODEL: (model, inputs(batch))})
+
+    def loss(params, extra, batch, key):
+        output, changed = forward(
+            model, params[MODEL], extra[MODEL], *inputs(batch), key=key, train=True
+        )
+        metrics = dict(means(measured(output, batch, True), batch))
+        return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
+
+    def predict(variables, batch):
+        params, extra = variables
+        return forward(model, params[MODEL], extra[MODEL], *inputs(batch), key=None, train=False)[0]
+
+    def evaluate(params, extra, batch, key):
+        del key
+        return means(measured(predict(Variables(params, extra), batch), batch, False), batch)
+
+    def check(variables, batch):
+        fits(jax.eval_shape(predict, variables, batch), batch)
+
+    return Task(init, {MODEL: loss}, evaluate, predict, check=check)
