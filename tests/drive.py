@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from smoke import smoke
 
+from dljax import Experiment
 from dljax.runtime.loop import Interrupted, run
 from dljax.runtime.profile import Profile
 
@@ -25,7 +26,7 @@ class Slow:
     """A source whose batches take a moment."""
 
     def __init__(self, source):
-        self.source = source
+        self.source, self.whole = source, getattr(source, "whole", False)
 
     def __len__(self):
         return len(self.source)
@@ -44,11 +45,14 @@ def digest(state) -> str:
 
 
 def main() -> None:
-    experiment = smoke(Path(sys.argv[1]), STEPS)
-    slow = (replace(p, data=replace(p.data, source=Slow(p.data.source))) for p in experiment.phases)
-    experiment = replace(experiment.with_phases(*slow), views={})
-    if "lenet" in sys.argv[1]:  # one of them saves where an evaluation was the best so far, besides
-        experiment = replace(experiment, eval_every=3)
+    made = smoke(Path(sys.argv[1]), STEPS)
+    # One of them saves at its evaluations, besides.
+    every = 3 if "lenet" in sys.argv[1] else 0
+    phases = (
+        replace(p, data=replace(p.data, source=Slow(p.data.source)), looks={}, every=every)
+        for p in made.phases
+    )
+    experiment = Experiment(*phases, seed=made.seed).of(made.origin, made.claim, made.apart)
     for folder in sys.argv[2:]:
         profile = Profile(checkpoint_every=CHECKPOINT_EVERY)
         try:

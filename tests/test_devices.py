@@ -31,7 +31,7 @@ def first_step(path, profile):
 def test_eight_devices_measure_what_one_does(path):
     names, one, extra = first_step(path, ONE)
     for layout, profile in LAYOUTS.items():
-        if layout == "pmap" and not smoke(path).phases[0].data.divisible:
+        if layout == "pmap" and smoke(path).phases[0].data.whole:
             with pytest.raises(UserError, match="one whole"):
                 first_step(path, profile)
             continue

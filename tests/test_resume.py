@@ -73,7 +73,7 @@ def test_killed_run_ends_with_the_same_bits(path, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
-    path = next(p for p in KINDS if p.stem == "lenet_digits")
+    path = next(p for p in KINDS if p.stem == "lenet")
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
     process = start(path, stopped)
     out, error = stop_at(process, stopped, 11, number)
