@@ -19,7 +19,7 @@ _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 # What every experiment means by these names, checked before anything is loaded.
 _RANGES: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("epochs", "steps", "batch", "lr"), ("above 0", lambda x: x > 0)),
-    "seed": ("0 or more", lambda x: x >= 0),
+    "seed": ("from 0 to 4294967295", lambda x: 0 <= x < 2**32),  # jax drops higher bits
     "decay": ("0 or more", lambda x: x >= 0),
     "dropout": ("in [0, 1)", lambda x: 0 <= x < 1),
     "smoothing": ("in [0, 1)", lambda x: 0 <= x < 1),

@@ -1,4 +1,4 @@
-"""Data: pipelines are functions of the step, readers check what they read, absence is said at once."""
+"""Datasets: readers check what they read, absence is said at once; images become what nets are fed."""
 
 import gzip
 import io
@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dljax.data import Arrays, EvalSet, Pipeline, images, transforms, uniform
+from dljax.data import EvalSet, Pipeline, images, transforms
 from dljax.data.datasets import cifar10, fashion_mnist, imagenet, mnist
-from dljax.data.sources import disk, small, tfds
+from dljax.data.sources import images_in_memory, images_on_disk, tfds
 from dljax.errors import UserError
-
-N = 10
-
-
-def numbered(n: int = N) -> Arrays:
-    image = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6, 1), np.uint8)
-    return Arrays({"image": image, "label": np.arange(n, dtype=np.int32)})
 
 
 @pytest.fixture(autouse=True)
@@ -26,59 +19,7 @@ def own_folders(tmp_path, monkeypatch):
     """No cache and no TFDS folder but the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    small._load.cache_clear()
-
-
-def augmented(size: int = 4, seed: int = 3) -> Pipeline:
-    return Pipeline(numbered(), size, seed, transform=images.pad_crop_flip(2))
-
-
-def test_a_batch_is_a_function_of_the_step():
-    one, two = augmented(), augmented()
-    two.batch(7), two.batch(2)
-    for step in (5, 0, 5):
-        for name, value in one.batch(step).items():
-            np.testing.assert_array_equal(value, two.batch(step)[name])
-    other = [augmented(seed=4).batch(s)["label"] for s in range(3)]
-    assert not np.array_equal(other, [one.batch(s)["label"] for s in range(3)])
-
-
-def test_rows_are_slices_of_the_whole():
-    whole = augmented().batch(2)
-    parts = [augmented().batch(2, slice(i, i + 2)) for i in (0, 2)]
-    for name, value in whole.items():
-        np.testing.assert_array_equal(value, np.concatenate([part[name] for part in parts]))
-
-
-def test_every_example_once_per_epoch():
-    """Also where a batch spans two epochs: 10 does not divide by 4."""
-    labels = np.concatenate([augmented().batch(step)["label"] for step in range(5)])
-    first, second = labels[:N], labels[N:]
-    assert sorted(first) == sorted(second) == list(range(N))
-    assert list(first) != list(second)
-
-
-def test_augmentation_differs_between_epochs():
-    data = Pipeline(numbered(), N, 0, transform=images.pad_crop_flip(2), shuffle=False)
-    assert not np.array_equal(data.batch(0)["image"], data.batch(1)["image"])
-
-
-def test_evaluation_masks_the_padding():
-    batches = list(EvalSet(numbered(), 4).batches())
-    assert [len(b["label"]) for b in batches] == [4, 4, 4]
-    mask = np.concatenate([b["mask"] for b in batches])
-    assert mask.sum() == N
-    kept = np.concatenate([b["label"] for b in batches])[mask > 0]
-    np.testing.assert_array_equal(kept, np.arange(N))
-
-
-def test_draws_are_uniform_and_their_names_independent():
-    seeds = np.arange(100_000, dtype=np.uint64)
-    a, b = uniform(seeds, "a"), uniform(seeds, "b")
-    # 100 000 draws: the mean's standard error is 0.0009, the correlation's 0.003; five of each.
-    assert abs(a.mean() - 0.5) < 0.005
-    assert abs(np.corrcoef(a, b)[0, 1]) < 0.016
-    assert 0 <= a.min() and a.max() < 1
+    images_in_memory._load.cache_clear()
 
 
 def test_pad_crop_flip_moves_pixels_alone():
@@ -282,15 +223,15 @@ def test_prepared_tfds(prepared, monkeypatch):
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
     for _ in range(2):  # decoded, then from the cache
-        small._load.cache_clear()
+        images_in_memory._load.cache_clear()
         for split, pair in zip(mnist.load(), splits().values(), strict=True):
             assert sorted_pairs(**split.arrays) == sorted_pairs(*pair)
-        monkeypatch.setattr(small, "_decoded", not_called_again)
+        monkeypatch.setattr(images_in_memory, "_decoded", not_called_again)
 
 
 def test_tfds_records_from_disk(prepared):
     version = tfds.find("mnist", prepared)
-    source = disk.ImageRecords(tfds.open_split(version, "test", encoded=True))
+    source = images_on_disk.ImageRecords(tfds.open_split(version, "test", encoded=True))
     got = images.center_crop(28, 1.0)(source.gather(np.arange(len(source))), None)
     pairs = sorted_pairs(got["image"][..., 0], got["label"])
     assert pairs == sorted_pairs(*splits()["test"])
@@ -334,11 +275,11 @@ def test_folder_of_images_from_disk(tmp_path):
     batch = data.batch(1)
     assert batch["image"].shape == (4, 8, 8, 3) and batch["image"].dtype == np.uint8
     np.testing.assert_array_equal(batch["image"][2:], data.batch(1, slice(2, 4))["image"])
-    evaluated = list(EvalSet(val, 4, images.center_crop(8)).batches())
+    evaluated = list(EvalSet(val, images.center_crop(8)).batches(4))
     assert [b["image"].shape for b in evaluated] == [(4, 8, 8, 3)] * 2
     (tmp_path / "val" / "2" / "0.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="0.png is no image"):
-        list(EvalSet(val, 4, images.center_crop(8)).batches())
+        list(EvalSet(val, images.center_crop(8)).batches(4))
 
 
 @pytest.mark.parametrize("dataset", [mnist, fashion_mnist, cifar10])

@@ -27,7 +27,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, test = digits.load(fake=fake)
-    shifted = images.chain(images.pad_crop_flip(2, flip=False), transforms.unit)
+    shifted = transforms.chain(images.pad_crop_flip(2, flip=False), transforms.unit)
     data = Pipeline(train, batch, seed=seed, transform=shifted)
     held_out = EvalSet(test, 360, transforms.unit)
     model = models.build(lenet, variant)

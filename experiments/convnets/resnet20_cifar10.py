@@ -13,7 +13,7 @@ import optax
 
 from dljax import Experiment, at_least, models
 from dljax.analysis import classifier
-from dljax.data import EvalSet, Pipeline, images
+from dljax.data import EvalSet, Pipeline, images, transforms
 from dljax.data.datasets import cifar10
 from dljax.learner import make_learner, players
 from dljax.models.convnets import resnet_cifar
@@ -33,7 +33,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, test = cifar10.load(data=data, fake=fake)
-    augmented = images.chain(images.pad_crop_flip(4), images.standardize())
+    augmented = transforms.chain(images.pad_crop_flip(4), images.standardize())
     held_out = EvalSet(test, 1000, images.standardize())
     task = classification(models.build(resnet_cifar, variant))
     schedule = optax.piecewise_constant_schedule(lr, {steps // 2: 0.1, steps * 3 // 4: 0.1})

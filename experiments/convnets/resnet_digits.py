@@ -33,7 +33,7 @@ def experiment(
         train,
         batch,
         seed=seed,
-        transform=images.chain(images.pad_crop_flip(1, flip=False), transforms.unit),
+        transform=transforms.chain(images.pad_crop_flip(1, flip=False), transforms.unit),
     )
     steps = pipeline.steps(epochs)
     held_out = EvalSet(test, 360, transforms.unit)

@@ -31,7 +31,10 @@ def experiment(
 ) -> Experiment:
     train, test = fashion_mnist.load(data=data, fake=fake)
     pipeline = Pipeline(
-        train, batch, seed=seed, transform=images.chain(images.pad_crop_flip(2), transforms.unit)
+        train,
+        batch,
+        seed=seed,
+        transform=transforms.chain(images.pad_crop_flip(2), transforms.unit),
     )
     steps = pipeline.steps(epochs)
     held_out = EvalSet(test, 1000, transforms.unit)
