@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from dljax.data import EvalSet, Pipeline, images, transforms
 from dljax.data.datasets import cifar10, fashion_mnist, imagenet, mnist
-from dljax.data.sources import images_in_memory, images_on_disk, tfds
+from dljax.data.sources import formats, images_in_memory, images_on_disk, tfds
 from dljax.errors import UserError
 
 
@@ -158,6 +159,64 @@ def test_pickles_are_refused(tmp_path):
     np.savez(tmp_path / "test.npz", image=np.zeros((1, 28, 28), np.uint8), label=np.zeros(1, int))
     with pytest.raises(UserError, match="no npz file of plain arrays"):
         mnist.load(data=str(tmp_path))
+
+
+def npz_with(folder, **changes):
+    """The folder of train.npz and test.npz, of two classes, with other arrays in train.npz."""
+    plain = {"image": np.zeros((4, 28, 28), np.uint8), "label": np.array([0, 1, 0, 1])}
+    np.savez(folder / "train.npz", **{**plain, **changes})
+    np.savez(folder / "test.npz", **plain)
+    return formats.labelled_images(folder, (28, 28, 1), 2)
+
+
+ODD_LABELS = {
+    "floats": (np.array([0.0, 1.0, 0.0, 1.0]), "float64: 0.0, 1.0"),
+    "bool": (np.array([False, True, False, True]), "bool: False, True"),
+    "strings": (np.array(["cat", "dog", "cat", "dog"]), "str.*: 'cat', 'dog'"),
+    "one-hot": (np.eye(2, dtype=int)[[0, 1, 0, 1]], r"one-hot \(4, 2\): save their argmax\(1\)"),
+    "too many": (np.array([0, 1, 0]), r"found \(3,\) for images \(4, 28, 28, 1\)"),
+    "pixels": (np.zeros((4, 28, 28), int), r"found \(4, 28, 28\)"),
+    "negative": (np.array([-1, 1, -1, 1]), "found -1$"),
+    "beyond": (np.array([0, 1, 2, 7]), "found 2, 7$"),
+}
+
+
+@pytest.mark.parametrize("label, words", ODD_LABELS.values(), ids=ODD_LABELS)
+def test_labels_of_another_kind_are_named(label, words, tmp_path):
+    with pytest.raises(UserError, match=rf"\(train\): labels must be 0 to 1, .*{words}") as error:
+        npz_with(tmp_path, label=label)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.int16])
+@pytest.mark.parametrize("shape", [(4,), (4, 1)], ids=str)
+def test_labels_are_int32_whatever_they_were(dtype, shape, tmp_path):
+    train = npz_with(tmp_path, label=np.array([0, 1, 1, 0], dtype).reshape(shape))["train"]
+    assert train["label"].dtype == np.int32 and train["label"].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("at", [20, 60, 100, 118, -30], ids=str)
+def test_a_damaged_npz_is_one_line(at, tmp_path):
+    """Zeros in the header of its first array, which numpy parses as Python, or in the zip's own."""
+    npz_with(tmp_path)
+    path = tmp_path / "train.npz"
+    raw = bytearray(path.read_bytes())
+    raw[at : at + 12 if at > 0 else None] = b"(" * len(raw[at : at + 12 if at > 0 else None])
+    path.write_bytes(raw)
+    with pytest.raises(UserError, match="train.npz is no npz file of plain arrays") as error:
+        formats.labelled_images(tmp_path, (28, 28, 1), 2)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_called_npz_and_holds_something_else(tmp_path):
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(UserError, match="a.npz is .*a single array"):
+        formats.read_npz(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(UserError, match="notes.txt in it is no array"):
+        formats.read_npz(tmp_path / "b.npz")
 
 
 def test_wrong_size_of_images(tmp_path):

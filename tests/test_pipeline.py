@@ -9,6 +9,7 @@ import pytest
 from dljax.data import Arrays, EvalSet, Pipeline, images, pipeline, transforms, uniform
 from dljax.data.sources.text import Windows
 from dljax.errors import UserError
+from dljax.knobs import Knob
 
 N = 10
 
@@ -218,6 +219,13 @@ def test_another_seed_is_another_augmentation():
 def test_seeds_that_jax_would_fold_are_refused(seed):
     with pytest.raises(UserError, match=f"seed {seed} .* expected 0 to 4294967295"):
         Pipeline(numbered(), 4, seed)
+
+
+def test_a_knob_is_no_seed_that_jax_would_fold():
+    knob = Knob("seed", "int", 0)
+    assert knob.parse("4294967295") == 2**32 - 1
+    with pytest.raises(UserError, match="--seed 4294967296: expected int from 0 to 4294967295"):
+        knob.parse("4294967296")
 
 
 def test_draws_are_uniform_and_their_names_independent():
