@@ -34,7 +34,7 @@ def from_bytes(tmp_path, image, channels, kind="PNG", **options) -> np.ndarray:
     side = image.width
     assert image.height == side
     batch = images.center_crop(side, 1.0)(encoded(image, kind, **options), SEED)
-    return batch["image"][0][..., :channels]  # of grey, all channels are the same
+    return batch["image"][0][..., :channels]  # of gray, all channels are the same
 
 
 WAYS = pytest.mark.parametrize("read", [from_file, from_bytes], ids=["file", "bytes"])
@@ -110,14 +110,14 @@ def test_damaged_exif_leaves_the_image_as_it_lies(tmp_path):
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB"])
 def test_what_is_transparent_is_white(mode, read, channels, tmp_path):
     """Hidden under it there is black; what is opaque, 90 of 255, stays as it is."""
-    grey, alpha = np.uint8([[0, 90], [90, 0]]), np.uint8([[0, 255], [255, 0]])
-    image = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
+    gray, alpha = np.uint8([[0, 90], [90, 0]]), np.uint8([[0, 255], [255, 0]])
+    image = Image.merge("LA", [Image.fromarray(gray), Image.fromarray(alpha)])
     options = {}
     if mode in ("L", "RGB"):  # one value stands for transparent
-        image = Image.fromarray(grey).convert(mode)
+        image = Image.fromarray(gray).convert(mode)
         options = {"transparency": 0 if mode == "L" else (0, 0, 0)}
     elif mode == "P":
-        image = Image.fromarray(grey // 90)
+        image = Image.fromarray(gray // 90)
         image.putpalette([0, 0, 0, 90, 90, 90])
         options = {"transparency": 0}
     else:

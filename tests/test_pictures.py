@@ -55,7 +55,7 @@ LEVELS = np.array([[0, 1, 128], [254, 255, 7]], np.uint8)
 
 
 @pytest.mark.parametrize(
-    "shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)], ids=["grey", "one", "RGB", "RGBA"]
+    "shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)], ids=["gray", "one", "RGB", "RGBA"]
 )
 def test_a_picture_of_bytes_or_fractions_shows_them(shape, tmp_path):
     levels = np.broadcast_to(LEVELS.reshape(2, 3, *[1] * (len(shape) - 2)), shape)

@@ -44,7 +44,7 @@ def spread(array) -> np.ndarray:
 def filters(kernel, *, enlarge: int = 8) -> np.ndarray:
     """A convolution's kernel [kh, kw, c, d] as a grid of its d filters; c must be 1 or 3.
 
-    Grey 0.5 is weight 0, and every filter shares one scale.
+    Gray 0.5 is weight 0, and every filter shares one scale.
     """
     kernel = np.asarray(kernel, np.float32)
     if kernel.shape[2] not in (1, 3):

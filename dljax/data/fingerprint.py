@@ -1,4 +1,4 @@
-"""A source's fingerprint: a few facts and a digest by which changed data are noticed."""
+"""A source's fingerprint: a few facts and a digest, by which a change of the data is noticed."""
 
 import hashlib
 from typing import Any
@@ -12,10 +12,10 @@ _ROWS = 34  # of a larger one: both ends, and 32 between
 
 
 def fingerprint(source: Source) -> dict[str, Any]:
-    """Length, arrays and digest of a source, as JSON holds them.
+    """Length, arrays and digest of a source, ready for JSON.
 
-    A digest of all rows where they take less than 8 MB, else of 34 evenly spaced ones. What only names
-    an example in errors (``origin``) is left out, so a folder may move.
+    The digest is of all rows where they take less than 8 MB, else of 34 evenly spaced ones. Leaves
+    out ``origin``, an example's name in errors, so that a folder may move.
 
     Returns:
         ``length``, ``arrays`` (name -> dtype and shape of one row, or of a whole) and ``sha256``.

@@ -83,12 +83,12 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def derived(seeds: np.ndarray, name: str) -> np.ndarray:
-    """Other seeds, uint64, one for each of ``seeds``: those of the draw called ``name``."""
+    """Derive other seeds, uint64, for the draw called ``name``: one for each of ``seeds``."""
     return _mix(seeds ^ np.uint64(zlib.crc32(name.encode()) * 0x9E3779B97F4A7C15 % 2**64))
 
 
 def uniform(seeds: np.ndarray, name: str) -> np.ndarray:
-    """One float64 in [0, 1) per row: the draw called ``name`` of these seeds, for transforms."""
+    """Draw a float64 in [0, 1) for each of these seeds, independent of draws of other names."""
     return (derived(seeds, name) >> np.uint64(11)) * 2.0**-53
 
 
@@ -109,7 +109,7 @@ def _table(seed: int, epoch: int, n: int) -> np.ndarray:
 
 
 def _bijection(seed: int, epoch: int, n: int, positions: np.ndarray) -> np.ndarray:
-    """int64: a permutation of 0 .. n-1 at the given positions, computed one by one.
+    """Permutation of 0 .. n-1 at the given positions, int64, computed for these alone.
 
     A Feistel network over pairs (left < a, right < b), in which each half is shifted in turn by a
     hash of the other; a pair past the end, of which there are fewer than sqrt(n), goes through it
@@ -173,12 +173,12 @@ class Pipeline:
 
     @property
     def whole(self) -> bool:
-        """Is the batch one whole example, given to every device, instead of rows to divide?"""
+        """Tell whether the batch is one whole example, for every device, instead of rows to divide."""
         return getattr(self.source, "whole", False)
 
     @property
     def constant(self) -> bool:
-        """Is every step's batch the same one: all examples in order, as they are?"""
+        """Tell whether every step has the same batch: all examples in order, untransformed."""
         ordered = len(self.source) == 1 or not self.shuffle
         return ordered and len(self.source) == self._examples and self.transform is unchanged
 

@@ -34,8 +34,9 @@ def signed(examples: Examples, seeds: np.ndarray) -> Examples:
 def unpaired(
     other: Source, names: Mapping[str, str], transform: Transform = unchanged
 ) -> Transform:
-    """To each example one of another source, drawn by the example's seed, with replacement: photos
-    beside paintings, as CycleGAN learns from them (Zhu et al. 2017, arXiv:1703.10593).
+    """Add to each example one of another source, drawn by its seed, with replacement.
+
+    So CycleGAN learns from horses beside zebras (Zhu et al. 2017, arXiv:1703.10593):
 
         Pipeline(horses, 1, transform=transforms.unpaired(zebras, {"image": "zebra"}))
 

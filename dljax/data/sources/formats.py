@@ -154,7 +154,7 @@ def _upright(image: "Image") -> "Image":
 
 
 def _shallow(image: "Image") -> "Image":
-    """An image of 16-bit grey in 8 bits, 65535 as 255, with its transparent value as white."""
+    """An image of 16-bit gray in 8 bits, 65535 as 255, with its transparent value as white."""
     from PIL import Image
 
     pixels = np.asarray(image).astype(np.int64)
@@ -167,9 +167,9 @@ def _shallow(image: "Image") -> "Image":
 
 
 def decoded(file: Path | BinaryIO, name: object, channels: int = 3) -> "Image":
-    """An image file, or its bytes, as people see it, in 8 bits: 1 channel is grey, 3 are RGB.
+    """An image file, or its bytes, as people see it, in 8 bits: 1 channel is gray, 3 are RGB.
 
-    It is turned as its EXIF data say, 16-bit grey is scaled, and transparency lies on white.
+    It is turned as its EXIF data say, 16-bit gray is scaled, and transparency lies on white.
 
     Args:
         file: of any format that pillow knows.
@@ -200,7 +200,7 @@ def decoded(file: Path | BinaryIO, name: object, channels: int = 3) -> "Image":
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
-    """One image file as uint8 [h, w, channels]; channels 1 is grey, 3 is RGB."""
+    """One image file as uint8 [h, w, channels]; channels 1 is gray, 3 is RGB."""
     pixels = np.asarray(decoded(path, path, channels))
     return pixels[..., None] if channels == 1 else pixels
 

@@ -67,9 +67,9 @@ def undirected(pairs: np.ndarray, n: int, name: str = "graph") -> tuple[np.ndarr
 
 @dataclass(frozen=True)
 class WholeGraph:
-    """One example, the graph, and of its ``n`` nodes those that count (``mask``).
+    """A graph as one example, with a mask of its nodes that count.
 
-    Every device is given the whole graph. Edges are those that ``kept`` keeps.
+    Every device is given the whole graph; ``kept`` chooses its edges.
 
     Attributes:
         node: float32 [n, d], features.
@@ -174,7 +174,7 @@ class Packs:
     """Small graphs, ``per`` of them to a padded row, a pack; all packs have one shape.
 
     A pack has room for any ``per`` graphs and at least one node and one graph of padding. Its real
-    nodes, edges and graphs come first, in order; edges are those that ``kept`` keeps.
+    nodes, edges and graphs come first, in order; ``kept`` chooses the edges.
 
     Gathers, of p packs with N nodes, E edges and G = per + 1 graphs each:
 

@@ -89,7 +89,7 @@ def load(name: str, data: str, shape: tuple[int, int, int], classes: int) -> tup
         data: a folder that holds a prepared ``<name>/<version>``, or files that
             ``formats.labelled_images`` reads; "" for the user's TFDS folder.
         shape: of one image, (h, w, c).
-        classes: how many.
+        classes: number of classes.
 
     Raises:
         UserError: it is nowhere (at once, naming the ways out), or damaged.

@@ -32,7 +32,7 @@ def read_text(file: Path) -> str:
 
 @dataclass(frozen=True)
 class Characters:
-    """Each character of ``alphabet`` is a token; any other becomes ``unknown``."""
+    """A vocabulary whose tokens are the characters of ``alphabet``; any other becomes ``unknown``."""
 
     alphabet: str
     unknown: str | None = None
@@ -82,7 +82,7 @@ class Characters:
 
 @dataclass(frozen=True)
 class Words:
-    """Each of ``words`` is a token; any other becomes ``unknown``, which is one of them."""
+    """A vocabulary whose tokens are ``words``; any other becomes ``unknown``, which is one of them."""
 
     words: tuple[str, ...]
     unknown: str = "<unk>"

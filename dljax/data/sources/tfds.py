@@ -1,7 +1,6 @@
 """Prepared TFDS datasets, read without TensorFlow (``tfds.data_source``) and without the network.
 
-The files are looked for first: asked for a dataset that is not there, TFDS itself would spend minutes
-on the network before it fails.
+Files are looked for first, because TFDS spends minutes on the network over a dataset that is absent.
 """
 
 import json
