@@ -40,7 +40,7 @@ def lenet_mnist() -> tuple[Any, Pipeline, optax.GradientTransformation]:
 
 
 def resnet_cifar() -> tuple[Any, Pipeline, optax.GradientTransformation]:
-    augmented = images.chain(images.pad_crop_flip(4), images.standardize())
+    augmented = transforms.chain(images.pad_crop_flip(4), images.standardize())
     data = Pipeline(fake.images(20_000, (32, 32, 3), 10), 128, transform=augmented)
     tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
     return models.build(resnet, "18", classes=10, stem="small"), data, tx

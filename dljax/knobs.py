@@ -31,7 +31,7 @@ _BOUNDS = {
     **dict.fromkeys(("batch", "steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
     **dict.fromkeys(("decay", "temperature", "warmup"), ">= 0"),
     **dict.fromkeys(("dropout", "smoothing", "momentum", "ema"), ">= 0, < 1"),
-    "seed": ">= 0",
+    "seed": ">= 0, < 4294967296",  # jax drops higher bits
 }
 
 

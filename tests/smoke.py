@@ -40,7 +40,9 @@ def shortened(experiment: Experiment, steps: int, evals: bool = True) -> Experim
             steps=steps,
             every=0,
             evals={
-                name: data if data.whole else replace(data, source=Head(data.source, 16))
+                name: data
+                if getattr(data.source, "whole", False)
+                else replace(data, source=Head(data.source, 16))
                 for name, data in phase.evals.items()
             },
         )

@@ -1,24 +1,18 @@
-"""Data: pipelines are functions of the step, readers check what they read, absence is said at once."""
+"""Datasets: readers check what they read, absence is said at once; images become what nets are fed."""
 
 import gzip
 import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dljax.data import Arrays, EvalSet, Pipeline, images, transforms, uniform
+from dljax.data import EvalSet, Pipeline, images, transforms
 from dljax.data.datasets import cifar10, fashion_mnist, imagenet, mnist
-from dljax.data.sources import disk, small, tfds
+from dljax.data.sources import formats, images_in_memory, images_on_disk, tfds
 from dljax.errors import UserError
-
-N = 10
-
-
-def numbered(n: int = N) -> Arrays:
-    image = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6, 1), np.uint8)
-    return Arrays({"image": image, "label": np.arange(n, dtype=np.int32)})
 
 
 @pytest.fixture(autouse=True)
@@ -26,59 +20,7 @@ def own_folders(tmp_path, monkeypatch):
     """No cache and no TFDS folder but the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    small._load.cache_clear()
-
-
-def augmented(size: int = 4, seed: int = 3) -> Pipeline:
-    return Pipeline(numbered(), size, seed, transform=images.pad_crop_flip(2))
-
-
-def test_a_batch_is_a_function_of_the_step():
-    one, two = augmented(), augmented()
-    two.batch(7), two.batch(2)
-    for step in (5, 0, 5):
-        for name, value in one.batch(step).items():
-            np.testing.assert_array_equal(value, two.batch(step)[name])
-    other = [augmented(seed=4).batch(s)["label"] for s in range(3)]
-    assert not np.array_equal(other, [one.batch(s)["label"] for s in range(3)])
-
-
-def test_rows_are_slices_of_the_whole():
-    whole = augmented().batch(2)
-    parts = [augmented().batch(2, slice(i, i + 2)) for i in (0, 2)]
-    for name, value in whole.items():
-        np.testing.assert_array_equal(value, np.concatenate([part[name] for part in parts]))
-
-
-def test_every_example_once_per_epoch():
-    """Also where a batch spans two epochs: 10 does not divide by 4."""
-    labels = np.concatenate([augmented().batch(step)["label"] for step in range(5)])
-    first, second = labels[:N], labels[N:]
-    assert sorted(first) == sorted(second) == list(range(N))
-    assert list(first) != list(second)
-
-
-def test_augmentation_differs_between_epochs():
-    data = Pipeline(numbered(), N, 0, transform=images.pad_crop_flip(2), shuffle=False)
-    assert not np.array_equal(data.batch(0)["image"], data.batch(1)["image"])
-
-
-def test_evaluation_masks_the_padding():
-    batches = list(EvalSet(numbered(), 4).batches())
-    assert [len(b["label"]) for b in batches] == [4, 4, 4]
-    mask = np.concatenate([b["mask"] for b in batches])
-    assert mask.sum() == N
-    kept = np.concatenate([b["label"] for b in batches])[mask > 0]
-    np.testing.assert_array_equal(kept, np.arange(N))
-
-
-def test_draws_are_uniform_and_their_names_independent():
-    seeds = np.arange(100_000, dtype=np.uint64)
-    a, b = uniform(seeds, "a"), uniform(seeds, "b")
-    # 100 000 draws: the mean's standard error is 0.0009, the correlation's 0.003; five of each.
-    assert abs(a.mean() - 0.5) < 0.005
-    assert abs(np.corrcoef(a, b)[0, 1]) < 0.016
-    assert 0 <= a.min() and a.max() < 1
+    images_in_memory._load.cache_clear()
 
 
 def test_pad_crop_flip_moves_pixels_alone():
@@ -219,6 +161,64 @@ def test_pickles_are_refused(tmp_path):
         mnist.load(data=str(tmp_path))
 
 
+def npz_with(folder, **changes):
+    """The folder of train.npz and test.npz, of two classes, with other arrays in train.npz."""
+    plain = {"image": np.zeros((4, 28, 28), np.uint8), "label": np.array([0, 1, 0, 1])}
+    np.savez(folder / "train.npz", **{**plain, **changes})
+    np.savez(folder / "test.npz", **plain)
+    return formats.labelled_images(folder, (28, 28, 1), 2)
+
+
+ODD_LABELS = {
+    "floats": (np.array([0.0, 1.0, 0.0, 1.0]), "float64: 0.0, 1.0"),
+    "bool": (np.array([False, True, False, True]), "bool: False, True"),
+    "strings": (np.array(["cat", "dog", "cat", "dog"]), "str.*: 'cat', 'dog'"),
+    "one-hot": (np.eye(2, dtype=int)[[0, 1, 0, 1]], r"one-hot \(4, 2\): save their argmax\(1\)"),
+    "too many": (np.array([0, 1, 0]), r"found \(3,\) for images \(4, 28, 28, 1\)"),
+    "pixels": (np.zeros((4, 28, 28), int), r"found \(4, 28, 28\)"),
+    "negative": (np.array([-1, 1, -1, 1]), "found -1$"),
+    "beyond": (np.array([0, 1, 2, 7]), "found 2, 7$"),
+}
+
+
+@pytest.mark.parametrize("label, words", ODD_LABELS.values(), ids=ODD_LABELS)
+def test_labels_of_another_kind_are_named(label, words, tmp_path):
+    with pytest.raises(UserError, match=rf"\(train\): labels must be 0 to 1, .*{words}") as error:
+        npz_with(tmp_path, label=label)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.int16])
+@pytest.mark.parametrize("shape", [(4,), (4, 1)], ids=str)
+def test_labels_are_int32_whatever_they_were(dtype, shape, tmp_path):
+    train = npz_with(tmp_path, label=np.array([0, 1, 1, 0], dtype).reshape(shape))["train"]
+    assert train["label"].dtype == np.int32 and train["label"].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("at", [20, 60, 100, 118, -30], ids=str)
+def test_a_damaged_npz_is_one_line(at, tmp_path):
+    """Zeros in the header of its first array, which numpy parses as Python, or in the zip's own."""
+    npz_with(tmp_path)
+    path = tmp_path / "train.npz"
+    raw = bytearray(path.read_bytes())
+    raw[at : at + 12 if at > 0 else None] = b"(" * len(raw[at : at + 12 if at > 0 else None])
+    path.write_bytes(raw)
+    with pytest.raises(UserError, match="train.npz is no npz file of plain arrays") as error:
+        formats.labelled_images(tmp_path, (28, 28, 1), 2)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_called_npz_and_holds_something_else(tmp_path):
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(UserError, match="a.npz is .*a single array"):
+        formats.read_npz(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(UserError, match="notes.txt in it is no array"):
+        formats.read_npz(tmp_path / "b.npz")
+
+
 def test_wrong_size_of_images(tmp_path):
     write_npz(tmp_path, False)
     with pytest.raises(UserError, match="expected"):
@@ -282,15 +282,15 @@ def test_prepared_tfds(prepared, monkeypatch):
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
     for _ in range(2):  # decoded, then from the cache
-        small._load.cache_clear()
+        images_in_memory._load.cache_clear()
         for split, pair in zip(mnist.load(), splits().values(), strict=True):
             assert sorted_pairs(**split.arrays) == sorted_pairs(*pair)
-        monkeypatch.setattr(small, "_decoded", not_called_again)
+        monkeypatch.setattr(images_in_memory, "_decoded", not_called_again)
 
 
 def test_tfds_records_from_disk(prepared):
     version = tfds.find("mnist", prepared)
-    source = disk.ImageRecords(tfds.open_split(version, "test", encoded=True))
+    source = images_on_disk.ImageRecords(tfds.open_split(version, "test", encoded=True))
     got = images.center_crop(28, 1.0)(source.gather(np.arange(len(source))), None)
     pairs = sorted_pairs(got["image"][..., 0], got["label"])
     assert pairs == sorted_pairs(*splits()["test"])
@@ -334,11 +334,11 @@ def test_folder_of_images_from_disk(tmp_path):
     batch = data.batch(1)
     assert batch["image"].shape == (4, 8, 8, 3) and batch["image"].dtype == np.uint8
     np.testing.assert_array_equal(batch["image"][2:], data.batch(1, slice(2, 4))["image"])
-    evaluated = list(EvalSet(val, 4, images.center_crop(8)).batches())
+    evaluated = list(EvalSet(val, images.center_crop(8)).batches(4))
     assert [b["image"].shape for b in evaluated] == [(4, 8, 8, 3)] * 2
     (tmp_path / "val" / "2" / "0.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="0.png is no image"):
-        list(EvalSet(val, 4, images.center_crop(8)).batches())
+        list(EvalSet(val, images.center_crop(8)).batches(4))
 
 
 @pytest.mark.parametrize("dataset", [mnist, fashion_mnist, cifar10])

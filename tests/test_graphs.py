@@ -110,9 +110,9 @@ def test_gat_is_the_dense_formula(key):
 
 def test_a_whole_graph_is_one_batch_for_every_device():
     train, validation, test = digit_graph.load(fake=True)
-    batch = Pipeline(train, 1, shuffle=False, divisible=False).batch(41)
+    batch = Pipeline(train, 1).batch(41)
     assert batch["node"].shape == (1797, 64) and batch["mask"].sum() == 100
-    (whole,) = EvalSet(test, 1, divisible=False).batches()
+    (whole,) = EvalSet(test).batches(1)
     np.testing.assert_array_equal(whole["mask"], test.mask)
     assert (train.mask + validation.mask + test.mask == 1).all()
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dljax.data import EvalSet, Pipeline, images
 from dljax.data.datasets import imagenet, mnist
-from dljax.data.sources import files
+from dljax.data.sources import formats
 from dljax.errors import UserError
 
 
@@ -68,7 +68,7 @@ def test_training_classes(folders, told, tmp_path):
     for name in folders:
         (tmp_path / name).mkdir()
     with pytest.raises(UserError, match=told):
-        files.class_folders(tmp_path)
+        formats.class_folders(tmp_path)
 
 
 # Damaged files
@@ -122,15 +122,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     bad = tmp_path / "val" / "1" / "0.png"
     bad.unlink()
     with pytest.raises(UserError, match=f"{bad} cannot be read"):
-        list(EvalSet(val, 2, images.center_crop(8)).batches())
+        list(EvalSet(val, images.center_crop(8)).batches(2))
 
 
 def test_hidden_folders_are_no_classes(tmp_path):
     write(tmp_path, "train", range(3))
     (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
-    assert len(files.class_folders(tmp_path / "train")[0]) == 3
+    assert len(formats.class_folders(tmp_path / "train")[0]) == 3
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path):
     with pytest.raises(UserError, match="gone cannot be read: No such file"):
-        files.class_folders(tmp_path / "gone")
+        formats.class_folders(tmp_path / "gone")

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dljax.analysis import pictures
+from dljax.errors import UserError
+from dljax.runtime.rundir import store_picture
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 1), (5, 4, 3, 3)])
@@ -33,3 +36,70 @@ def test_mistakes_are_the_worst_first_and_right_answers_left_out():
     shown = [out[1, 1], out[1, 62]]
     np.testing.assert_allclose(shown, [0.4, 0.6], rtol=1e-6)  # float32
     assert out.shape[1] == 2 * 61 + 1
+
+
+def test_grids_of_bytes_are_those_of_their_fractions():
+    levels = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    for show in (pictures.grid, lambda x: pictures.labelled(x, ["a"] * 4)):
+        np.testing.assert_allclose(show(levels), show(levels / 255), rtol=1e-6)  # float32
+
+
+# Files
+
+
+def stored(folder, shown) -> np.ndarray:
+    return np.asarray(Image.open(store_picture(folder, "look", shown)))
+
+
+LEVELS = np.array([[0, 1, 128], [254, 255, 7]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)], ids=["gray", "one", "RGB", "RGBA"]
+)
+def test_a_picture_of_bytes_or_fractions_shows_them(shape, tmp_path):
+    levels = np.broadcast_to(LEVELS.reshape(2, 3, *[1] * (len(shape) - 2)), shape)
+    expected = LEVELS if shape[-1] == 1 else levels
+    np.testing.assert_array_equal(stored(tmp_path, levels), expected)
+    for dtype in (np.float32, np.float64):
+        np.testing.assert_array_equal(stored(tmp_path, levels.astype(dtype) / 255), expected)
+
+
+def test_fractions_of_16_bits(tmp_path):
+    import jax.numpy as jnp
+
+    for dtype in (jnp.float16, jnp.bfloat16):
+        np.testing.assert_array_equal(
+            stored(tmp_path, jnp.array([[0, 0.5, 1]], dtype)), [[0, 128, 255]]
+        )
+
+
+def test_a_little_beyond_is_clipped(tmp_path):
+    np.testing.assert_array_equal(stored(tmp_path, np.array([[-0.2, 1.3]])), [[0, 255]])
+
+
+def test_a_text_is_stored_as_utf8(tmp_path):
+    assert store_picture(tmp_path, "look", "\u03b1\n").read_bytes() == b"\xce\xb1\n"
+
+
+NO_PICTURES = {
+    "None": (None, r"object \(\)"),
+    "batch": (np.zeros((2, 3, 4, 3)), r"float64 \(2, 3, 4, 3\)"),
+    "row": (np.zeros(3), r"float64 \(3,\)"),
+    "two channels": (np.zeros((4, 4, 2)), r"float64 \(4, 4, 2\)"),
+    "nothing": (np.zeros((0, 4)), r"float64 \(0, 4\)"),
+    "bool": (np.zeros((2, 2), bool), r"bool \(2, 2\)"),
+    "integers": (np.zeros((2, 2), int), r"int64 \(2, 2\)"),
+    "complex": (np.zeros((2, 2), complex), r"complex128 \(2, 2\)"),
+    "NaN": (np.array([[0.1, np.nan]]), r"float64 \(1, 2\) of nan to nan"),
+    "infinite": (np.array([[0.1, np.inf]]), "of 0.1 to inf"),
+    "signed": (np.array([[-1.0, 1.0]]), "of -1 to 1"),
+    "0 to 255": (np.array([[0.0, 255.0]]), "of 0 to 255"),
+}
+
+
+@pytest.mark.parametrize("shown, words", NO_PICTURES.values(), ids=NO_PICTURES)
+def test_what_is_no_picture_is_one_line(shown, words, tmp_path):
+    with pytest.raises(UserError, match=rf"picture 'look': expected uint8, .*{words}") as error:
+        store_picture(tmp_path, "look", shown)
+    assert "\n" not in str(error.value) and not list(tmp_path.iterdir())

@@ -1,21 +1,28 @@
-"""Pictures as arrays, float [h, w] or [h, w, 3] in 0..1, which is what an experiment's views return."""
+"""Pictures as arrays, for an experiment's looks: float [h, w] or [h, w, 3] in 0..1."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 
+def _fractions(images) -> np.ndarray:
+    """Images as float32 in 0..1 [n, h, w] or [n, h, w, 3]; uint8 is divided by 255."""
+    images = np.asarray(images)
+    scale = np.float32(1 / 255 if images.dtype == np.uint8 else 1)
+    images = images.astype(np.float32) * scale
+    return images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+
+
 def grid(images, columns: int = 0, *, enlarge: int = 1, gap: int = 1) -> np.ndarray:
     """Images of one size in rows, on white.
 
     Args:
-        images: [n, h, w], [n, h, w, 1] or [n, h, w, 3], in 0..1.
+        images: [n, h, w], [n, h, w, 1] or [n, h, w, 3], floats in 0..1 or uint8.
         columns: images per row; 0 makes it about square.
         enlarge: whole pixels per pixel.
         gap: white pixels between images, before enlarging.
     """
-    images = np.asarray(images, np.float32)
-    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    images = _fractions(images)
     n, h, w = images.shape[:3]
     columns = min(columns or int(np.ceil(np.sqrt(n))), n)
     rows = -(-n // columns)
@@ -37,7 +44,7 @@ def spread(array) -> np.ndarray:
 def filters(kernel, *, enlarge: int = 8) -> np.ndarray:
     """A convolution's kernel [kh, kw, c, d] as a grid of its d filters; c must be 1 or 3.
 
-    Grey 0.5 is weight 0, and every filter shares one scale.
+    Gray 0.5 is weight 0, and every filter shares one scale.
     """
     kernel = np.asarray(kernel, np.float32)
     if kernel.shape[2] not in (1, 3):
@@ -50,9 +57,7 @@ def labelled(images, captions: Sequence[str], columns: int = 8, *, enlarge: int 
     """Like ``grid``, with a caption below each image, e.g. "4 as 9"; as wide as the longest needs."""
     from PIL import Image, ImageDraw
 
-    images = np.asarray(images, np.float32)
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
+    images = _fractions(images)
     images = images.repeat(enlarge, 1).repeat(enlarge, 2)
     ruler = ImageDraw.Draw(Image.new("L", (1, 1)))
     longest = int(max(map(ruler.textlength, captions))) + 4
@@ -81,15 +86,15 @@ def _captioned(image: np.ndarray, caption: str, height: int = 14) -> np.ndarray:
 def mistakes(images, labels, logits, names: Sequence[str] = (), *, most: int = 24) -> np.ndarray:
     """The images that a classifier gets most wrong, captioned "truth as guess".
 
-    Sorted by how much more probable the wrong class is than the true one. One white image where
-    there are none.
+    The worst come first, by the odds of the wrong class against the true one; where none is wrong
+    there is one white image.
 
     Args:
-        images: [n, h, w, c] in 0..1.
+        images: [n, h, w, c], floats in 0..1 or uint8.
         labels: [n] integers.
         logits: [n, classes].
         names: of the classes; digits by default.
-        most: how many are shown.
+        most: images shown.
     """
     images, labels, logits = np.asarray(images), np.asarray(labels), np.asarray(logits, np.float64)
     guess = logits.argmax(-1)

@@ -1,6 +1,7 @@
 """Opening a run's folder again: its experiment, and a checkpoint of it."""
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -109,11 +110,9 @@ def open_checkpoint(
             raise UserError(f"{path} has no best checkpoint: none was measured when it was saved")
         chosen = step if step is not None else saved.best() if best else saved.latest()
         assert chosen is not None
-        end = 0
-        for index, phase in enumerate(experiment.phases):
-            end += phase.steps
-            if chosen <= end:
-                break
+        ends = list(itertools.accumulate(phase.steps for phase in experiment.phases))
+        index = next((i for i, end in enumerate(ends) if chosen <= end), len(ends) - 1)
+        phase = experiment.phases[index]
         executor = make_executor(profile, phase.learner, phase.data)
         state = saved.restore(chosen, executor.abstract)
         return Opened(phase, experiment.prefix(index), executor, state, chosen)

@@ -1,5 +1,6 @@
-"""What it eats: sources, pipelines that are functions of the step, one file per dataset."""
+"""Data: sources, transforms, pipelines that are functions of the step, and a file per dataset."""
 
+from dljax.data.fingerprint import fingerprint as fingerprint
 from dljax.data.pipeline import Arrays as Arrays
 from dljax.data.pipeline import EvalSet as EvalSet
 from dljax.data.pipeline import Pipeline as Pipeline

@@ -32,8 +32,10 @@ def text(n: int, vocabulary: int) -> np.ndarray:
 
 
 def graph(n: int, features: int, classes: int) -> WholeGraph:
-    """A stochastic block model: four links per node, mostly within its class, and features of which
-    each class switches on its own share; no node counts yet.
+    """A stochastic block model in which no node counts yet.
+
+    Each node has four links, mostly within its class; each class has features that its nodes have
+    ten times as often as others.
     """
     rng = np.random.default_rng(13)
     label = rng.permutation(np.arange(n) % classes).astype(np.int32)

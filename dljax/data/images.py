@@ -6,22 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from dljax.data.pipeline import Examples, Transform, uniform
-from dljax.data.sources import files
+from dljax.data.sources import formats
 
 # ImageNet's channel means and deviations, for pixels in 0..1
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
-
-
-def chain(*transforms: Transform) -> Transform:
-    """One transform after the other."""
-
-    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        for transform in transforms:
-            examples = transform(examples, seeds)
-        return examples
-
-    return apply
 
 
 def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
@@ -56,15 +45,15 @@ def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
 
 
 def _each(function: Callable[..., np.ndarray], examples: Examples, *draws) -> Examples:
-    """``function`` of every decoded image and its draws, in grain's threads.
+    """``function`` of every decoded image and its draws, in Grain's threads.
 
-    ``origin``, where a source gives it, is what an error calls an example's image.
+    An error names an image by its ``origin``, where the source gives one.
     """
-    from dljax.data.sources.disk import through_grain
+    from dljax.data.sources.images_on_disk import through_grain
 
     def one(row: tuple) -> np.ndarray:
         raw, origin, *drawn = row
-        return function(files.decoded(io.BytesIO(raw), origin), *drawn)
+        return function(formats.decoded(io.BytesIO(raw), origin), *drawn)
 
     encoded = examples["encoded"]
     origins = examples.get("origin", ["an image"] * len(encoded))
@@ -74,8 +63,9 @@ def _each(function: Callable[..., np.ndarray], examples: Examples, *draws) -> Ex
 
 
 def center_crop(size: int, fraction: float = 0.875) -> Transform:
-    """``encoded`` files to ``image`` uint8 [b, size, size, 3]: the middle ``fraction`` of the shorter
-    side, as every ImageNet evaluation does."""
+    """``encoded`` files to ``image`` uint8 [b, size, size, 3]: the middle square, its side the
+    given fraction of the image's shorter one, resized bilinearly, as ImageNet evaluations do.
+    """
 
     def one(image) -> np.ndarray:
         side = min(image.size) * fraction

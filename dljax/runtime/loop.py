@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dljax.data.pipeline import extremes
 from dljax.errors import UserError, nearest
 from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
@@ -211,9 +212,9 @@ class Run:
         """Hold data and expectations to the learner, before any step."""
         phase, learner = stage.phase, executor.learner
         variables = jax.eval_shape(learner.chosen, executor.abstract)
-        for batch in (executor.feed.host(0), *(d.extremes(8) for d in phase.evals.values())):
-            learner.check(variables, batch)
-        learner.check(variables, phase.data.extremes())
+        sets: list[Any] = [phase.data, *phase.evals.values()]
+        for data in sets:
+            learner.check(variables, extremes(data))
         names = {stage.prefix + name for name in known(executor, phase)}
         looks = {f"{stage.prefix}{name}" for name in phase.looks}
         for expect in self.experiment.claim.expect if self.experiment.claim else ():

@@ -43,7 +43,9 @@ def evaluate(executor: Jit, phase: Phase, state: State) -> dict[str, Any]:
     for name, data in phase.evals.items():
         sums: list[Measures] = []
         for number, batch in enumerate(data.batches(executor.eval_rows)):
-            sums.append(executor.evaluate(state, batch, number, data.whole))
+            sums.append(
+                executor.evaluate(state, batch, number, getattr(data.source, "whole", False))
+            )
             jax.block_until_ready(sums[-_AHEAD:][:1] if number >= _AHEAD else [])
         for metric in sums[0]:
             given = jax.device_get([each[metric] for each in sums])

@@ -107,18 +107,39 @@ def _summary(values: dict[str, float]) -> Any:
 
 
 def store_picture(folder: Path, name: str, shown: Any) -> Path:
-    """Store what a view returned: a text, or an image in 0..1."""
+    """Store a text, or an image [h, w] or [h, w, c]: uint8, or floats in 0..1.
+
+    Raises:
+        UserError: it is neither.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(shown, str):
         target = folder / f"{name}.txt"
-        target.write_text(shown)
+        target.write_text(shown, "utf-8")
         return target
     from PIL import Image
 
     target = folder / f"{name}.png"
-    pixels = np.clip(np.asarray(shown, np.float32) * 255 + 0.5, 0, 255).astype(np.uint8)
-    Image.fromarray(pixels).save(target)
+    Image.fromarray(_pixels(name, np.asarray(shown))).save(target)
     return target
+
+
+def _pixels(name: str, shown: np.ndarray) -> np.ndarray:
+    """A picture as uint8 [h, w] or [h, w, c]; floats are clipped to 0..1."""
+    wanted = f"picture {name!r}: expected uint8, or floats in 0..1, [h, w] or [h, w, 1, 3 or 4]"
+    flat = shown[..., 0] if shown.ndim == 3 and shown.shape[-1] == 1 else shown
+    if not (flat.ndim == 2 or (flat.ndim == 3 and flat.shape[-1] in (3, 4))) or not flat.size:
+        raise UserError(f"{wanted}, found {shown.dtype} {shown.shape}")
+    if flat.dtype == np.uint8:
+        return flat
+    if not jax.numpy.issubdtype(flat.dtype, np.floating):
+        raise UserError(f"{wanted}, found {shown.dtype} {shown.shape}")
+    flat = flat.astype(np.float32)
+    # Half of the range is overshoot, which is clipped; more (-1..1, 0..255) is another scale. NaN too.
+    if not (flat.min() >= -0.5 and flat.max() <= 1.5):
+        found = f"{shown.dtype} {shown.shape} of {flat.min():.4g} to {flat.max():.4g}"
+        raise UserError(f"{wanted}, found {found}")
+    return np.clip(flat * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 class RunDir:

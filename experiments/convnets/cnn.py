@@ -47,7 +47,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, test = DATASETS[dataset].load(data=data, fake=fake)
-    shifted = images.chain(images.pad_crop_flip(shift, flip=False), transforms.unit)
+    shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), transforms.unit)
     pipeline = Pipeline(train, batch, seed=seed, transform=shifted)
     steps = pipeline.steps(epochs)
     held_out = EvalSet(test, transforms.unit)

@@ -16,7 +16,7 @@ import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import classifier
-from dljax.data import images
+from dljax.data import images, transforms
 from dljax.data.datasets import imagenet
 from dljax.models.convnets import resnet
 from dljax.tasks.classification import classification
@@ -40,8 +40,8 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, val = imagenet.load(data=data, fake=fake)
-    augmented = images.chain(images.random_resized_crop(size), images.standardize())
-    plain = images.chain(images.center_crop(size), images.standardize())
+    augmented = transforms.chain(images.random_resized_crop(size), images.standardize())
+    plain = transforms.chain(images.center_crop(size), images.standardize())
     pipeline = Pipeline(train, batch, seed=seed, transform=augmented)
     steps = pipeline.steps(epochs)
     model = models.build(resnet, variant, classes=imagenet.CLASSES, zero_last=True)

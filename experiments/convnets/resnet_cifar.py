@@ -55,7 +55,7 @@ def experiment(
     size = {"size": 16} if dataset == "digits" else {}
     train, test = DATASETS[dataset].load(data=data, fake=fake, **size)
     scaled = images.standardize() if dataset == "cifar10" else transforms.unit
-    augmented = images.chain(images.pad_crop_flip(pad, flip=flip), scaled)
+    augmented = transforms.chain(images.pad_crop_flip(pad, flip=flip), scaled)
     pipeline = Pipeline(train, batch, seed=seed, transform=augmented)
     steps = pipeline.steps(epochs)
     rate = optax.cosine_decay_schedule(lr, steps)

@@ -12,7 +12,7 @@ import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.looks import Beside
-from dljax.data import images, transforms
+from dljax.data import transforms
 from dljax.data.datasets import isbi
 from dljax.models.segmentation import unet
 from dljax.tasks.classification import segmentation
@@ -33,7 +33,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, test = isbi.load(data=data, fake=fake)
-    windows = images.chain(isbi.crops(crop), transforms.unit)
+    windows = transforms.chain(isbi.crops(crop), transforms.unit)
     task = segmentation(models.build(unet, variant, classes=isbi.CLASSES))
     held_out = EvalSet(test, transforms.unit)
     return Experiment(

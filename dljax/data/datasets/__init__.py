@@ -1,1 +1,1 @@
-"""One file per dataset. Each has ``load(..., fake=False) -> (train, test)`` sources."""
+"""Datasets, one to a file, each with a ``load(..., fake=False)`` that returns its splits."""

@@ -4,7 +4,7 @@
 
 from dljax.data import fake as fake_data
 from dljax.data.pipeline import Arrays
-from dljax.data.sources import small
+from dljax.data.sources import images_in_memory
 
 CLASSES = 10
 SHAPE = (32, 32, 3)
@@ -23,4 +23,4 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
         return fake_data.images(2000, SHAPE, CLASSES), fake_data.images(
             500, SHAPE, CLASSES, split=1
         )
-    return small.load("cifar10", data, SHAPE, CLASSES)
+    return images_in_memory.load("cifar10", data, SHAPE, CLASSES)

@@ -21,7 +21,7 @@ _VALIDATION = 500
 
 
 class _Dtype:
-    """Stands for numpy.dtype: remembers what it was given."""
+    """Stands for numpy.dtype: remembers its arguments."""
 
     def __init__(self, code: str, *_: Any):
         self.code, self.order = code, "<"
@@ -95,7 +95,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class _Reader(pickle.Unpickler):
-    """Knows the stand-ins above and no other name, so a file can make nothing else happen."""
+    """An unpickler of the stand-ins above and no other name, so that a file can do nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
@@ -157,7 +157,7 @@ def load(
     parts = {k: read(base.with_name(f"ind.{name}.{k}")) for k in ("x", "tx", "allx", "ally", "ty")}
     index = base.with_name(f"ind.{name}.test.index")
     try:
-        test = np.loadtxt(index, dtype=np.int64, ndmin=1)
+        test = np.loadtxt(index, dtype=np.int64, ndmin=1, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UserError(f"{index} is no list of node numbers: {error}") from None
     links = read(base.with_name(f"ind.{name}.graph"))
@@ -171,7 +171,7 @@ def load(
     node /= np.maximum(node.sum(1, keepdims=True), 1e-12)
 
     pairs = np.array([(a, b) for a, neighbours in links.items() for b in neighbours], np.int64)
-    senders, receivers = undirected(pairs, n)
+    senders, receivers = undirected(pairs, n, f"{base}.graph")
     labelled = len(parts["x"])
     graph = WholeGraph(
         node, senders, receivers, one_hot.argmax(1).astype(np.int32), np.zeros(n, np.float32)

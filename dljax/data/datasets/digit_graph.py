@@ -31,8 +31,9 @@ def _graph() -> WholeGraph:
 
 
 def load(*, labelled: int = 10, fake: bool = False) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
-    """(train, validation, test): one graph, ``labelled`` nodes of each class, 300 and the rest, drawn
-    from all over the file, which has writer after writer.
+    """(train, validation, test): one graph, ``labelled`` nodes of each class, 300 and the rest.
+
+    They are drawn from all over the file, in which one writer follows another.
 
     Args:
         labelled: training nodes per class.

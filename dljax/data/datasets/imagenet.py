@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dljax.data.pipeline import Examples, Source
-from dljax.data.sources import disk, tfds
+from dljax.data.sources import images_on_disk, tfds
 from dljax.errors import UserError
 from dljax.folders import tfds_folder
 
@@ -58,9 +58,10 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Source, Source]:
         train, test = (
             tfds.open_split(version, split, encoded=True) for split in ("train", "validation")
         )
-        return disk.ImageRecords(train), disk.ImageRecords(test)
+        return images_on_disk.ImageRecords(train), images_on_disk.ImageRecords(test)
     if data and (home / "train").is_dir() and (home / "val").is_dir():
-        return disk.folder(home / "train"), disk.folder(home / "val", like=home / "train")
+        split = home / "train"
+        return images_on_disk.folder(split), images_on_disk.folder(home / "val", like=split)
     if data:
         raise UserError(f"--data {data}: expected train/<class>/ and val/<class>/ of image files")
     ways = tfds.ways_out("imagenet2012", "train/<class>/ and val/<class>/ image files")

@@ -9,7 +9,7 @@ import numpy as np
 
 from dljax.data import fake as fake_data
 from dljax.data.pipeline import Arrays, Examples, uniform
-from dljax.data.sources.files import read_image
+from dljax.data.sources.formats import read_image
 from dljax.errors import UserError
 
 CLASSES = 2  # 0 membrane, 1 cell
@@ -26,8 +26,8 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
         fake: made-up slices of the real ones' 512x512 pixels.
 
     Raises:
-        UserError: slices or labels are absent or of several sizes, or labels of other values: masks
-            saved as 0 and 1 would otherwise be all membrane, and easily learned.
+        UserError: slices or labels are absent or of several sizes, or labels have other values (masks
+            saved as 0 and 1 would be all membrane, and easily learned).
     """
     if fake:
         return fake_data.regions(8, 512), fake_data.regions(2, 512, split=1)

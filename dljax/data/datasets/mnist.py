@@ -2,7 +2,7 @@
 
 from dljax.data import fake as fake_data
 from dljax.data.pipeline import Arrays
-from dljax.data.sources import small
+from dljax.data.sources import images_in_memory
 
 CLASSES = 10
 NAMES = tuple("0123456789")
@@ -21,4 +21,4 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
         return fake_data.images(2000, SHAPE, CLASSES), fake_data.images(
             500, SHAPE, CLASSES, split=1
         )
-    return small.load("mnist", data, SHAPE, CLASSES)
+    return images_in_memory.load("mnist", data, SHAPE, CLASSES)

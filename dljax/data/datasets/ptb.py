@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dljax.data import fake as fake_data
-from dljax.data.sources.text import Text, Words
+from dljax.data.sources.text import Text, Words, read_text
 from dljax.errors import UserError
 
 VOCABULARY_SIZE = 10_000  # of the Penn Treebank's files
@@ -21,7 +21,7 @@ def load(folder: str = "", *, fake: bool = False) -> Text:
         fake: made-up sentences over 10,000 words.
 
     Raises:
-        UserError: a file is missing.
+        UserError: a file is missing, or no UTF-8 text.
     """
     if fake:
         words = Words(("<eos>", "<unk>", *(f"w{i}" for i in range(2, VOCABULARY_SIZE))))
@@ -35,7 +35,7 @@ def load(folder: str = "", *, fake: bool = False) -> Text:
                 "ptb.test.txt (the 'simple-examples' archive has them) with --data FOLDER; or try "
                 "--fake true"
             )
-    texts = [file.read_text("utf-8").replace("\n", " <eos> ") for file in files]
+    texts = [read_text(file).replace("\n", " <eos> ") for file in files]
     words = Words.of(texts[0].split())
     train, validation, test = (words.encode(text) for text in texts)
     return Text(train, validation, words, test)

@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 from dljax.data import fake as fake_data
-from dljax.data.sources.text import Characters, Text
+from dljax.data.sources.text import Characters, Text, read_text
 from dljax.errors import UserError
 
 VOCABULARY = Characters("\n !$&',-.3:;?" + string.ascii_uppercase + string.ascii_lowercase)
@@ -16,8 +16,8 @@ def load(path: str = "", *, fake: bool = False) -> Text:
     """The first 90 % for training, the rest for validation, as in nanoGPT.
 
     Args:
-        path: the text file, or the folder that holds it as ``input.txt``. Any other text file does
-            too: then the vocabulary is its own characters.
+        path: the text file, or the folder that holds it as ``input.txt``; or any other text file,
+            whose own characters are its vocabulary where they are not among the 65.
         fake: made-up text over the same characters.
 
     Raises:
@@ -32,12 +32,7 @@ def load(path: str = "", *, fake: bool = False) -> Text:
                 f"no text file {str(file)!r}: give tiny Shakespeare's input.txt (in Karpathy's "
                 "char-rnn repository), or any text, with --data PATH; or try --fake true"
             )
-        try:
-            text = file.read_text("utf-8")
-        except UnicodeDecodeError:
-            raise UserError(
-                f"{file} is not UTF-8 text: give a text file with --data PATH"
-            ) from None
+        text = read_text(file)
         own = Characters.of(text)
         vocabulary = VOCABULARY if set(own.alphabet) <= set(VOCABULARY.alphabet) else own
         tokens = vocabulary.encode(text)

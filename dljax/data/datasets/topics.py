@@ -1,5 +1,5 @@
 """The English text of Python's own help topics (``pydoc_data.topics``): 0.46 million characters of
-reference prose that are wherever Python is. The text differs a little between Python versions.
+reference prose that install with Python. The text differs a little between its versions.
 """
 
 import functools

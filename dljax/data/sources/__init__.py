@@ -1,4 +1,4 @@
-"""Where examples come from: prepared TFDS datasets, local files, and large sets read from disk."""
+"""Sources of examples: prepared TFDS datasets, local files, large sets on disk, text and graphs."""
 
 from dljax.errors import UserError
 

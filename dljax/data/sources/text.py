@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,26 @@ from dljax.data.pipeline import Examples
 from dljax.errors import UserError
 
 NO_TARGET = -1
+_CHUNK = 2**20  # characters encoded at once: the arrays between take 40 bytes for each
+
+
+def read_text(file: Path) -> str:
+    """A UTF-8 text file.
+
+    Raises:
+        UserError: it cannot be read, or is no such text.
+    """
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not UTF-8 text: give a text file with --data PATH") from None
 
 
 @dataclass(frozen=True)
 class Characters:
-    """Each character of ``alphabet`` is a token; any other becomes ``unknown``."""
+    """A vocabulary whose tokens are the characters of ``alphabet``; any other becomes ``unknown``."""
 
     alphabet: str
     unknown: str | None = None
@@ -40,6 +56,10 @@ class Characters:
         Raises:
             UserError: a character is not in the alphabet, and there is no ``unknown``.
         """
+        pieces = [self._encode(text[i : i + _CHUNK]) for i in range(0, len(text), _CHUNK)]
+        return np.concatenate([np.zeros(0, np.int32), *pieces])
+
+    def _encode(self, text: str) -> np.ndarray:
         points, order = self._sorted
         wanted = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4").astype(points.dtype)
         at = np.minimum(np.searchsorted(points, wanted), len(points) - 1)
@@ -48,7 +68,11 @@ class Characters:
         if not found.all():
             if self.unknown is None:
                 odd = chr(wanted[~found][0])
-                raise UserError(f"{odd!r} is not among the {len(self)} characters of this text")
+                shown = self.alphabet[:20] + ("..." if len(self) > 20 else "")
+                raise UserError(
+                    f"{odd!r} is not among the {len(self)} characters of the vocabulary ({shown!r}): "
+                    "the text that it was made from has no such character"
+                )
             tokens = np.where(found, tokens, self.alphabet.index(self.unknown))
         return tokens.astype(np.int32)
 
@@ -58,7 +82,7 @@ class Characters:
 
 @dataclass(frozen=True)
 class Words:
-    """Each of ``words`` is a token; any other becomes ``unknown``, which is one of them."""
+    """A vocabulary whose tokens are ``words``; any other becomes ``unknown``, which is one of them."""
 
     words: tuple[str, ...]
     unknown: str = "<unk>"
@@ -86,7 +110,7 @@ class Words:
 
 
 class Text(NamedTuple):
-    """A corpus as tokens, int32 [t] each, and the vocabulary that reads them."""
+    """A corpus as tokens, int32 [t] each, and its vocabulary."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -100,8 +124,8 @@ class Windows:
 
     One example per ``stride`` tokens. With ``stride=1`` (training) every position where a whole
     window fits starts one; with ``stride=length`` (evaluation) the windows do not overlap and every
-    token but the first is a target once: the last window's tail is filled with NO_TARGET, and
-    ``mask`` is the part of a window that has targets.
+    token but the first is a target once: the last window's tail is filled with NO_TARGET, which
+    counts in no loss.
     """
 
     sequence: np.ndarray
@@ -133,7 +157,4 @@ class Windows:
         if self.stride == 1:
             return {"tokens": tokens, "targets": targets}
         inside = at[:, 1:] < len(self.sequence)
-        return {
-            "tokens": tokens,
-            "targets": np.where(inside, targets, np.int32(NO_TARGET)),
-        }
+        return {"tokens": tokens, "targets": np.where(inside, targets, np.int32(NO_TARGET))}

@@ -1,7 +1,6 @@
 """Prepared TFDS datasets, read without TensorFlow (``tfds.data_source``) and without the network.
 
-The files are looked for first: asked for a dataset that is not there, TFDS itself would spend minutes
-on the network before it fails.
+Files are looked for first, because TFDS spends minutes on the network over a dataset that is absent.
 """
 
 import json
@@ -28,7 +27,7 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
 
 
 def ways_out(name: str, files: str) -> str:
-    """The tail of the message that a dataset is absent: what a user can do about it."""
+    """Remedies for an absent dataset: the tail of the message that says so."""
     return (
         f"set TFDS_DATA_DIR to a folder with a prepared {name}, or give --data FOLDER of {files}, or "
         "prepare it where there is a network: pip install 'dljax[tf]' && python -c \"import "
@@ -46,7 +45,7 @@ def open_split(version: Path, split: str, *, encoded: bool = False) -> Sequence[
     """Random access to the examples of a prepared version.
 
     Args:
-        version: what ``find`` returned.
+        version: its folder, from ``find``.
         split: "train", "test", ...
         encoded: leave images as the bytes of their files.
 
@@ -54,7 +53,7 @@ def open_split(version: Path, split: str, *, encoded: bool = False) -> Sequence[
         UserError: the version is damaged, prepared in another file format, or has no such split.
     """
     try:
-        info = json.loads((version / "dataset_info.json").read_text())
+        info = json.loads((version / "dataset_info.json").read_text("utf-8"))
         kind = info.get("fileFormat", "tfrecord")
         splits = {s["name"]: s for s in info["splits"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -3,7 +3,6 @@
 import gzip
 import os
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,14 +40,24 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an npz file."""
+    """Every array of an npz file.
+
+    Raises:
+        UserError: it cannot be read, or holds objects, which would have to be unpickled.
+    """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise UserError(f"{path} is no npz file of plain arrays, or truncated ({error})") from None
-    except AttributeError:
-        raise UserError(f"{path} is a single array: expected an npz file") from None
+        stored = np.load(path, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise ValueError("a single array, as .npy files hold")
+        with stored:
+            arrays = {name: stored[name] for name in stored.files}
+        odd = next((name for name, x in arrays.items() if not isinstance(x, np.ndarray)), None)
+        if odd is not None:
+            raise ValueError(f"{odd} in it is no array")
+        return arrays
+    except Exception as error:  # a damaged header is parsed as Python: TokenError, SyntaxError, ...
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} is no npz file of plain arrays, or damaged ({why})") from None
 
 
 def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], np.ndarray]:
@@ -60,8 +69,8 @@ def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], n
             sorted, so that both splits mean the same by it; by default ``folder`` itself.
 
     Raises:
-        UserError: fewer than two classes, a class without images, or one that ``like`` lacks; what is
-            called an image and is no file.
+        UserError: fewer than two classes, a class without images, or one that ``like`` lacks; a
+            folder, or a link to nothing, that is named like an image.
     """
     names = _class_names(like or folder)
     if len(names) < 2:
@@ -103,8 +112,8 @@ def _listed(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
 
 
 def _images(home: Path) -> Iterator[Path]:
-    """The image files of a folder and of the folders in it. What each entry is, the listing says: to
-    look at a million files one by one takes minutes where the disk is across a network."""
+    """The image files of a folder and of the folders in it."""
+    # The listing tells files from folders: to ask of a million one by one takes minutes over a network.
     with _listed(home) as entries:
         for entry in entries:
             path = Path(entry.path)
@@ -131,17 +140,59 @@ def _natural(name: str) -> tuple:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
+# EXIF's orientations (tag 274) and the numbers by which pillow's ``transpose`` undoes them.
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+
+
+def _upright(image: "Image") -> "Image":
+    """The image turned as its EXIF data say."""
+    try:
+        turn = _TURNS.get(image.getexif().get(274, 1))
+    except Exception:  # nothing is known from damaged EXIF data, so the image stays as it lies
+        turn = None
+    return image if turn is None else image.transpose(turn)  # type: ignore[arg-type]
+
+
+def _shallow(image: "Image") -> "Image":
+    """An image of 16-bit gray in 8 bits, 65535 as 255, with its transparent value as white."""
+    from PIL import Image
+
+    pixels = np.asarray(image).astype(np.int64)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError(f"pixels of {pixels.min()} to {pixels.max()}, expected 8 or 16 bits")
+    scaled = (pixels + 128) // 257
+    if "transparency" in image.info:
+        scaled[pixels == image.info["transparency"]] = 255
+    return Image.fromarray(scaled.astype(np.uint8))
+
+
 def decoded(file: Path | BinaryIO, name: object, channels: int = 3) -> "Image":
-    """An image file, or its bytes, as an image: 1 channel is grey, 3 are RGB.
+    """An image file, or its bytes, as people see it, in 8 bits: 1 channel is gray, 3 are RGB.
+
+    It is turned as its EXIF data say, 16-bit gray is scaled, and transparency lies on white.
+
+    Args:
+        file: of any format that pillow knows.
+        name: of the image in an error.
+        channels: 1 or 3.
 
     Raises:
-        UserError: it holds no image; ``name`` is what the message calls it.
+        UserError: it holds no image, a damaged one, or pixels that are no integers of 8 or 16 bits.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file) as image:
-            return image.convert("L" if channels == 1 else "RGB")
+            image.load()
+            upright = _upright(image)
+            if upright.mode == "F":
+                raise ValueError("floating-point pixels, expected 8 or 16 bits")
+            if upright.mode.startswith("I"):
+                upright = _shallow(upright)
+            elif upright.has_transparency_data:
+                white = Image.new("RGBA", upright.size, "white")
+                upright = Image.alpha_composite(white, upright.convert("RGBA")).convert("RGB")
+            return upright.convert("L" if channels == 1 else "RGB")
     except UnidentifiedImageError:
         raise UserError(f"{name} is no image, or truncated: its format is not known") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -149,7 +200,7 @@ def decoded(file: Path | BinaryIO, name: object, channels: int = 3) -> "Image":
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
-    """One image file as uint8 [h, w, channels]; channels 1 is grey, 3 is RGB."""
+    """One image file as uint8 [h, w, channels]; channels 1 is gray, 3 is RGB."""
     pixels = np.asarray(decoded(path, path, channels))
     return pixels[..., None] if channels == 1 else pixels
 
@@ -236,7 +287,11 @@ def labelled_images(folder: Path, shape: tuple[int, int, int], classes: int) -> 
 
 
 def _checked(examples: Examples, where: str, shape: tuple[int, int, int], classes: int) -> Examples:
-    """The examples as uint8 [n, *shape] and int32 [n], or an error that says what is wrong."""
+    """The examples as uint8 [n, *shape] and int32 [n].
+
+    Raises:
+        UserError: images or labels of another kind, with the kind and some of the labels found.
+    """
     image, label = examples["image"], examples["label"]
     if image.dtype != np.uint8:
         raise UserError(f"{where}: image is {image.dtype}, expected uint8")
@@ -244,11 +299,20 @@ def _checked(examples: Examples, where: str, shape: tuple[int, int, int], classe
         image = image[..., None]
     if image.shape[1:] != shape:
         raise UserError(f"{where}: image is {image.shape}, expected (n, {str(shape)[1:]}")
-    label = (
-        label.reshape(-1) if label.ndim == 2 and label.shape[1] == 1 else label
-    )  # Keras' cifar10
-    if label.shape != image.shape[:1] or not np.issubdtype(label.dtype, np.integer):
-        raise UserError(f"{where}: {label.dtype} labels {label.shape} for images {image.shape}")
-    if not len(label) or label.min() < 0 or label.max() >= classes:
-        raise UserError(f"{where}: labels must be 0 to {classes - 1}, and at least one")
+    if label.ndim == 2 and label.shape[1] == 1:  # as in Keras' cifar10
+        label = label[:, 0]
+    wanted = f"labels must be 0 to {classes - 1}, a whole number for each image"
+    if label.ndim == 2 and label.shape[1] == classes:
+        raise UserError(f"{where}: {wanted}, found one-hot {label.shape}: save their argmax(1)")
+    if label.shape != image.shape[:1]:
+        raise UserError(f"{where}: {wanted}, found {label.shape} for images {image.shape}")
+    if not len(label):
+        raise UserError(f"{where}: no images")
+    seen = np.unique(label)
+    shown = ", ".join(map(repr, seen[:5].tolist())) + (", ..." if len(seen) > 5 else "")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise UserError(f"{where}: {wanted}, found {label.dtype.name}: {shown}")
+    if seen[0] < 0 or seen[-1] >= classes:
+        odd = [int(x) for x in seen if not 0 <= x < classes][:5]
+        raise UserError(f"{where}: {wanted}, found {', '.join(map(str, odd))}")
     return {"image": image, "label": label.astype(np.int32)}

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from dljax.data.pipeline import Examples
-from dljax.data.sources import files
+from dljax.data.sources import formats
 from dljax.errors import UserError
 
 
 def through_grain(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
-    """``function`` of every item, in order, by Grain's threads (decoding releases the GIL)."""
+    """``function`` of every item, in order, in Grain's threads (decoding releases the GIL)."""
     import grain  # a second to import
 
     options = grain.ReadOptions(num_threads=2 * (os.cpu_count() or 1), prefetch_buffer_size=64)
@@ -30,8 +30,10 @@ def _encoded(examples: Sequence[tuple[bytes, int, str]]) -> Examples:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Files and their labels; gathers ``encoded`` (the files' bytes), ``label`` and ``origin`` (their
-    names, for errors)."""
+    """Image files and their labels, int32 [n].
+
+    Gathers ``encoded`` (a file's bytes), ``label``, and ``origin`` (its name, for errors).
+    """
 
     paths: Sequence[Path]
     label: np.ndarray
@@ -52,7 +54,7 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class ImageRecords:
-    """A TFDS split opened with ``encoded=True``; gathers like ``ImageFiles``."""
+    """A TFDS split opened with ``encoded=True``, which gathers as ``ImageFiles`` does."""
 
     records: Any
 
@@ -68,5 +70,5 @@ class ImageRecords:
 
 
 def folder(path: Path, like: Path | None = None) -> ImageFiles:
-    """A folder with one folder of images per class, labelled as ``files.class_folders`` says."""
-    return ImageFiles(*files.class_folders(path, like))
+    """A folder with one folder of images per class, labelled by ``formats.class_folders``."""
+    return ImageFiles(*formats.class_folders(path, like))

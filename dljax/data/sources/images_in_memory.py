@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dljax.data.pipeline import Arrays, Examples
-from dljax.data.sources import files, tfds
+from dljax.data.sources import formats, tfds
 from dljax.errors import UserError
 from dljax.folders import cache_folder, tfds_folder
 
@@ -19,7 +19,7 @@ _CHUNK = 2000  # records decoded at once
 
 
 def cached(name: str, made_from: Sequence[Path], make: Callable[[], Examples]) -> Examples:
-    """``make()``, or what it gave last time, as long as the files are the same.
+    """The arrays that ``make()`` returns, kept as long as the files it reads are the same.
 
     The cache is one npz file per (name, sizes and times of the files), put in place in one move; it
     may be deleted at any time, and a cache that cannot be written or read is no error.
@@ -29,7 +29,7 @@ def cached(name: str, made_from: Sequence[Path], make: Callable[[], Examples]) -
     path = cache_folder() / "data" / f"{name.replace('/', '-')}-{digest}.npz"
     if path.is_file():
         try:
-            return files.read_npz(path)
+            return formats.read_npz(path)
         except UserError:
             pass  # damaged: make it again
     examples = make()
@@ -74,7 +74,7 @@ def _load(
             for split in ("train", "test")
         }
     elif data:
-        splits = files.labelled_images(folder, shape, classes)
+        splits = formats.labelled_images(folder, shape, classes)
     else:
         ways = tfds.ways_out(name, "idx, npz or png files")
         raise UserError(f"no {name} in {home}: {ways}")
@@ -87,9 +87,9 @@ def load(name: str, data: str, shape: tuple[int, int, int], classes: int) -> tup
     Args:
         name: the dataset's name in TFDS.
         data: a folder that holds a prepared ``<name>/<version>``, or files that
-            ``files.labelled_images`` reads; "" for the user's TFDS folder.
+            ``formats.labelled_images`` reads; "" for the user's TFDS folder.
         shape: of one image, (h, w, c).
-        classes: how many.
+        classes: number of classes.
 
     Raises:
         UserError: it is nowhere (at once, naming the ways out), or damaged.
