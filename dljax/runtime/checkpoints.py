@@ -4,7 +4,6 @@ import hashlib
 import logging
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
