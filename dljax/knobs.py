@@ -28,10 +28,11 @@ _BOUND = re.compile(r"\s*(>=|<=|>|<)\s*([-+.\de]+)\s*")
 # What every experiment means by these names; a file that means another thing says so in its signature.
 _BOUNDS = {
     **dict.fromkeys(("epochs", "lr"), "> 0"),
-    **dict.fromkeys(("batch", "steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
+    **dict.fromkeys(("steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
+    "batch": "> 0, <= 1048576",
     **dict.fromkeys(("decay", "temperature", "warmup"), ">= 0"),
     **dict.fromkeys(("dropout", "smoothing", "momentum", "ema"), ">= 0, < 1"),
-    "seed": ">= 0",
+    "seed": ">= 0, < 4294967296",  # jax drops higher bits
 }
 
 

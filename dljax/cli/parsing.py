@@ -8,6 +8,10 @@ from dljax.errors import UserError, nearest
 from dljax.knobs import Knob, Knobs, read_knobs
 
 
+class HelpShown(Exception):
+    """The help was asked for, and is printed."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, but wrong input is a UserError and nothing is abbreviated."""
 
@@ -23,6 +27,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see {self.prog} --help)")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise HelpShown  # argparse ends the process here, after --help
 
     @property
     def names(self) -> list[str]:

@@ -17,8 +17,8 @@ from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import Executor, make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.measure import check_finite, draw, evaluate, in_words, newest, verdict
-from dljax.runtime.processes import prepare
-from dljax.runtime.profile import Profile
+from dljax.runtime.processes import prepared
+from dljax.runtime.profile import Profile, load_profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
 from dljax.runtime.rundir import RunDir, default_workdir, read_metrics
@@ -54,7 +54,7 @@ class Interrupted(UserError):
 
 def run(
     experiment: Experiment,
-    profile: Profile | None = None,
+    profile: Profile | str | Path | None = None,
     workdir: str | Path | None = None,
     *,
     quiet: bool = False,
@@ -63,7 +63,7 @@ def run(
 
     Args:
         experiment: from an experiment file (``dljax.load``) or built by hand.
-        profile: where it runs; ``Profile()`` takes what jax finds.
+        profile: where it runs, also as a file or a name in ``configs``; by default on what jax finds.
         workdir: the run's folder; by default ``runs/<name>-<hash of what it means>``.
         quiet: no progress.
 
@@ -72,15 +72,15 @@ def run(
         Diverged: a loss or gradient became NaN or infinite; the batch is stored.
         Interrupted: SIGTERM or Ctrl-C; the state is saved, the same command goes on.
     """
-    profile = profile or Profile()
-    prepare(profile)
+    profile = profile if isinstance(profile, Profile) else load_profile(profile)
     if not (workdir or experiment.whole):
         raise UserError(
             "this experiment was built or changed by hand, so nothing tells its run from another: "
             "name a folder, run(experiment, profile, workdir)"
         )
     path = Path(workdir) if workdir else default_workdir(experiment.origin)
-    with experiment.importing():  # what its code imports only when it is needed
+    # What its code imports only when it is needed is found.
+    with prepared(profile), experiment.importing():
         return _run(experiment, profile, path, quiet)
 
 

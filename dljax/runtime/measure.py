@@ -80,9 +80,12 @@ def check_finite(
     step, name = first + int(at), names[guarded[which]]
     player = name.rsplit("/", 1)[0]
     kept = folder.diverged(step, player, batch_of(step))
+    saved = folder.path / "checkpoints"
+    good = any(file.name.isdecimal() for file in saved.glob("*"))
     raise Diverged(
         f"{name} is {np.asarray(values[at, guarded[which]])} at step {step}: player {player!r} "
-        f"diverged; its batch is in {kept}, the last good checkpoint in {folder.path / 'checkpoints'}"
+        f"diverged; its batch is in {kept}, "
+        + (f"the last good checkpoint in {saved}" if good else "there is no checkpoint yet")
     )
 
 
