@@ -8,6 +8,7 @@ A file bounds a number of its own in the signature: ``radius: Annotated[float, "
 import ast
 import math
 import operator
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -216,8 +217,8 @@ def read_knobs(path: str | Path) -> Knobs:
         UserError: no such file, a file that does not parse, or one without ``def experiment(*, ...)``.
     """
     path = Path(path)
-    if not path.is_file():
-        near = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    if not os.path.isfile(path):  # pathlib's raises for a word that is too long for a path
+        near = [str(p) for p in path.parent.glob("*.py")] if os.path.isdir(path.parent) else []
         near = near or [str(p) for p in Path("experiments").rglob("*.py")]
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
     text = read_source(path)

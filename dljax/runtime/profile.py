@@ -149,8 +149,8 @@ def load_profile(name: str | Path | None = None) -> Profile:
     path, home = Path(name), Path(__file__).parents[2] / "configs"
     if not path.suffix:
         candidates = [Path("configs") / f"{name}.toml", home / f"{name}.toml"]
-        path = next((p for p in candidates if p.is_file()), path)
-    if not path.is_file():
+        path = next((p for p in candidates if os.path.isfile(p)), path)
+    if not os.path.isfile(path):
         if str(name) in ("cpu", "gpu", "tpu"):  # an installed package has no configs folder
             return Profile(name=str(name), device=str(name))
         folder = path.parent if path.suffix else (home if home.is_dir() else Path("configs"))

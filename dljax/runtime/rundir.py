@@ -240,6 +240,7 @@ class RunDir:
         except OSError:  # a file system without locks
             pass
 
+    @writes
     def open(self, step: int) -> None:
         """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes.
 
@@ -250,10 +251,9 @@ class RunDir:
             return
         try:
             self._open(step)
-        except OSError as error:
-            raise UserError(
-                f"--workdir {self.path} cannot be written: {error.strerror or error}"
-            ) from None
+        except OSError:
+            self.close()
+            raise
 
     def _open(self, step: int) -> None:
         file = self.path / "metrics.jsonl"
@@ -345,10 +345,10 @@ class RunDir:
 
     def close(self) -> None:
         """Close what is logged to."""
-        if self._metrics is not None:
+        for log in (self._metrics, self._board):
             with contextlib.suppress(OSError):  # every row was flushed when it was logged
-                self._metrics.close()
-                self._board.close()
+                if log is not None:
+                    log.close()
         if self._wandb is not None:
             self._wandb.finish()
 
