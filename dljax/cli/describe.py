@@ -10,6 +10,7 @@ from dljax import catalog
 from dljax.cli.opening import open_experiment
 from dljax.cli.parsing import Parser, parse_with_knobs, take_target
 from dljax.errors import UserError, nearest
+from dljax.runtime.profile import check_flags
 
 if TYPE_CHECKING:
     from dljax.analysis.summary import Layer
@@ -96,6 +97,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("describe", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--json", action="store_true", help="as JSON, every layer")
     parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
+    check_flags(os.environ.get("XLA_FLAGS", ""))
     target = take_target(parser, argv, "file", "model")
     if target.kind == "file":
         options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])

@@ -30,8 +30,9 @@ def start(profile: Profile) -> None:
     """
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _tell
-    os.environ.update(profile.environment())
-    check_flags(os.environ.get("XLA_FLAGS", ""))
+    wanted = profile.environment()
+    check_flags(wanted.get("XLA_FLAGS", ""))
+    os.environ.update(wanted)
     from dljax.runtime.execute import make_mesh
     from dljax.runtime.processes import prepare
 

@@ -74,15 +74,13 @@ class Target(NamedTuple):
 
 
 def _kind(word: str, kinds: Sequence[str]) -> str | None:
-    """Of a word that is one beyond doubt. By os.path, which says no of a word too long for a path."""
-    if os.path.isfile(os.path.join(word, "record.json")):
-        return "run"
-    if word.endswith(".py"):
-        return "file"
-    if "model" in kinds:
-        known = {found.name for found in catalog.architectures()}
-        return "model" if word.partition(":")[0] in known else None
-    return None
+    """Of a word that is one beyond doubt: one of ``kinds`` where it can be."""
+    # os.path says no of a word too long for a path, where pathlib raises.
+    found = ["run"] if os.path.isfile(os.path.join(word, "record.json")) else []
+    found += ["file"] if word.endswith(".py") else []
+    if "model" in kinds and word.partition(":")[0] in {a.name for a in catalog.architectures()}:
+        found.append("model")
+    return next((kind for kind in found if kind in kinds), found[0] if found else None)
 
 
 def take_target(parser: Parser, argv: list[str], *kinds: str) -> Target:

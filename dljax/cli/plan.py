@@ -12,7 +12,7 @@ from dljax.cli.hardware import reachable
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, parse_with_knobs
 from dljax.errors import UserError
-from dljax.runtime.profile import MOST_STAND_INS, Profile, load_profile
+from dljax.runtime.profile import MOST_STAND_INS, Profile, check_flags, load_profile
 
 SUMMARY = "parameters, FLOPs, memory and compile time on a profile, without training"
 
@@ -87,6 +87,7 @@ def main(argv: list[str]) -> int:
         )
     elif not reachable(profile.device):
         return _on_stand_ins(profile, argv)
+    check_flags(profile.environment().get("XLA_FLAGS", ""))
     try:
         start(profile)
     except UserError:
