@@ -178,15 +178,20 @@ def _named(annotation: ast.expr | None, name: str) -> bool:
     )
 
 
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """``X`` of ``X | None``, and whether it is one."""
+    optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
+    return (annotation.left if optional else annotation), optional
+
+
 def _typed(argument: ast.arg, value: Any, where: str) -> Knob:
-    annotation: Any = argument.annotation
+    annotation, optional = _without_none(argument.annotation)
     words = _BOUNDS.get(argument.arg)
     if _named(annotation, "Annotated"):
         annotation, *more = getattr(annotation.slice, "elts", [None])
         words = getattr(more[0], "value", None) if len(more) == 1 else ""
-    optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
-    if optional:  # X | None
-        annotation = annotation.left
+        annotation, within = _without_none(annotation)
+        optional |= within
     choices: tuple[Any, ...] = ()
     kind = getattr(annotation, "id", "")
     if _named(annotation, "Literal"):

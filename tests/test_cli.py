@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from dljax.cli.main import COMMANDS, main
-from dljax.cli.parsing import Parser, take_target
 from dljax.cli.sweep import values
-from dljax.errors import UserError
 from dljax.knobs import read_knobs
 
 ROOT = Path(__file__).parents[1]
@@ -217,114 +214,6 @@ def test_plan_for_devices_that_are_not_here(tmp_path):
     # Sharded over fsdp = 8, but for the ten biases of the output.
     whole = 4 * (784 * 1024 + 1024 + 1024 * 10)
     assert found["phases"][0]["bytes_per_device"]["params"] == whole // 8 + 4 * 10
-
-
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    """Two runs' folders and two files, named like what they are not."""
-    monkeypatch.chdir(tmp_path)
-    for run in ("runs/a", "lenet", "b.py"):
-        (tmp_path / run).mkdir(parents=True)
-        (tmp_path / run / "record.json").write_text("{}")
-    for file in ("own.py", "other.py"):
-        (tmp_path / file).write_text("def experiment(): ...")
-
-
-@pytest.mark.parametrize(
-    "words, kinds, found",
-    [
-        ("own.py", "file", "file own.py:"),
-        ("absent.py --flag", "file", "file absent.py: --flag"),
-        ("--lr 3 own.py", "file", "file own.py: --lr 3"),
-        ("--fake own.py", "file", "file own.py: --fake"),  # a knob that is on or off
-        ("--on gpu own.py", "file", "file own.py: --on gpu"),
-        ("--on other.py own.py", "file", "file own.py: --on other.py"),
-        ("--other other.py own.py", "file", "file own.py: --other other.py"),
-        ("--other=other.py own.py", "file", "file own.py: --other=other.py"),
-        ("mine", "file", "file mine:"),
-        ("mine own.py", "file", "file own.py: mine"),
-        ("runs/a", "file run", "run runs/a:"),
-        ("--best runs/a", "file run", "run runs/a: --best"),
-        ("--prompt own.py runs/a", "file run", "run runs/a: --prompt own.py"),
-        ("--prompt runs/a lenet", "run", "run lenet: --prompt runs/a"),
-        ("own.py --workdir runs/a", "file run", "file own.py: --workdir runs/a"),
-        ("--workdir runs/a own.py", "file run", "file own.py: --workdir runs/a"),
-        ("b.py", "file run", "run b.py:"),
-        ("nowhere", "file run", "run nowhere:"),
-        ("lenet", "file model", "model lenet:"),
-        ("lenet:tiny", "file model", "model lenet:tiny:"),
-        ("--best gcn", "file model", "model gcn: --best"),
-        ("lenett", "file model", "model lenett:"),
-        ("runs/a", "file", "runs/a is a run's folder: dljax x takes an experiment file"),
-        ("own.py", "run", "own.py is an experiment file: dljax x takes a run's folder"),
-        ("--best", "file run", "name an experiment file or a run's folder"),
-        ("--on own.py", "file", "name an experiment file"),
-        ("long" * 99, "file run", f"run {'long' * 99}:"),
-    ],
-)
-def test_a_file_a_run_or_a_model(places, words, kinds, found):
-    parser = Parser("x", "", "")
-    parser.add_argument("--on")
-    parser.add_argument("--workdir")
-    parser.add_argument("--best", action="store_true")
-    try:
-        target = take_target(parser, words.split(), *kinds.split())
-        told = f"{target.kind} {target.word}: {' '.join(target.rest)}".strip()
-        assert told == found
-    except UserError as error:
-        assert found in str(error)
-
-
-_SPEAKING = """# Übung: größer, 日本語
-from smooth_digits import experiment as smooth
-def experiment(*, prompt: str = "né", steps: int = 2, fake: bool = True):
-    return smooth(prompt=prompt + "→", steps=steps)
-"""
-
-
-def test_a_locale_that_cannot_spell(tmp_path):
-    """Files and words that are no ASCII, where the locale knows nothing else."""
-    shutil.copy(SMOOTH, tmp_path)
-    docstring = '"""Größe. Müller 日本語."""\n'
-    (tmp_path / "größe.py").write_text(docstring + _SPEAKING, "utf-8")
-    (tmp_path / "größe.toml").write_text("# ü\n[mesh]\ndata = 1", "utf-8")
-    lines = [["train", "größe.py", "--help"], ["list"]]
-    lines += [["train", "größe.py", "--workdir", "run", "--on", "größe.toml"]]
-    lines += [["eval", "run"], ["sample", "run", "--prompt", "über"], ["train", "wö.py"]]
-    program = "import sys\nfrom dljax.cli.main import main\n"
-    program += "print([main(line.split(';')) for line in sys.argv[1:]])"
-    plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-c", program, *map(";".join, lines)]
-    done = subprocess.run(command, capture_output=True, env=_one_device() | plain, cwd=tmp_path)
-    told = done.stdout.decode("ascii")
-    assert done.returncode == 0, done.stderr.decode()
-    assert told.splitlines()[-1] == "[0, 0, 0, 0, 0, 2]", told + done.stderr.decode()
-    report = (tmp_path / "run" / "report.html").read_text("utf-8")
-    assert "Größe. Müller 日本語." in report and "né→ after 2 steps" in report
-    (text,) = (tmp_path / "run" / "samples").glob("words*.txt")
-    # The word's bytes, which this locale has no letters for.
-    assert text.read_text("utf-8") == r"\udcc3\udcbcber→ after 2 steps"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a shell's own redirections")
-@pytest.mark.parametrize(
-    "shell, status, told",
-    [
-        ("{dljax} list >&-", 0, ""),
-        ("{dljax} list 2>&-", 0, ""),
-        ("{dljax} lisst 2>&-", 2, ""),
-        ("{dljax} list >/dev/full", 2, "the disk is full"),
-        ("mkdir gone && cd gone && rmdir ../gone && {dljax} list", 2, "working directory is gone"),
-        ("SLURM_NTASKS=abc {dljax} lisst", 2, "no command 'lisst'"),
-        ("SLURM_PROCID=0 SLURM_NTASKS=abc {dljax} plan " + SMOOTH, 2, "SLURM_NTASKS=abc: expected"),
-        ("SLURM_PROCID=0 SLURM_NTASKS= {dljax} plan " + SMOOTH, 2, "SLURM_NTASKS=: expected"),
-    ],
-)
-def test_odd_surroundings(tmp_path, shell, status, told):
-    command = shell.format(dljax=f"{sys.executable} -m dljax")
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == status, done.stderr
-    assert told in done.stderr and done.stderr.count("\n") == bool(told)
 
 
 def test_train_eval_sample(dljax, tmp_path):
