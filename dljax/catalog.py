@@ -49,7 +49,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 def ledger() -> list[dict[str, Any]]:
     """The claims of ledger.toml."""
-    return tomllib.loads((_PACKAGE / "ledger.toml").read_text()).get("claim", [])
+    return tomllib.loads((_PACKAGE / "ledger.toml").read_text(encoding="utf-8")).get("claim", [])
 
 
 def experiments_folder() -> Path | None:
@@ -62,7 +62,7 @@ def experiments_folder() -> Path | None:
 
 def imported_models(path: Path) -> Iterator[str]:
     """The model modules that a file imports, as "family.name"."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dljax.models."):
             parts = node.module.split(".")[2:]  # type: ignore[union-attr]
             for alias in node.names:
@@ -83,7 +83,7 @@ def architectures() -> list[Architecture]:
     claims = ledger()
     out = []
     for path in sorted((_PACKAGE / "models").glob("*/*.py")):
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_bytes())
         constants = _constants(tree)
         if "MODEL" not in constants:
             continue

@@ -8,6 +8,7 @@ A file bounds a number of its own in the signature: ``radius: Annotated[float, "
 import ast
 import math
 import operator
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,8 @@ _BOUND = re.compile(r"\s*(>=|<=|>|<)\s*([-+.\de]+)\s*")
 # What every experiment means by these names; a file that means another thing says so in its signature.
 _BOUNDS = {
     **dict.fromkeys(("epochs", "lr"), "> 0"),
-    **dict.fromkeys(("batch", "steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
+    **dict.fromkeys(("steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
+    "batch": "> 0, <= 1048576",
     **dict.fromkeys(("decay", "temperature", "warmup"), ">= 0"),
     **dict.fromkeys(("dropout", "smoothing", "momentum", "ema"), ">= 0, < 1"),
     "seed": ">= 0, < 4294967296",  # jax drops higher bits
@@ -175,15 +177,20 @@ def _named(annotation: ast.expr | None, name: str) -> bool:
     )
 
 
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """``X`` of ``X | None``, and whether it is one."""
+    optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
+    return (annotation.left if optional else annotation), optional
+
+
 def _typed(argument: ast.arg, value: Any, where: str) -> Knob:
-    annotation: Any = argument.annotation
+    annotation, optional = _without_none(argument.annotation)
     words = _BOUNDS.get(argument.arg)
     if _named(annotation, "Annotated"):
         annotation, *more = getattr(annotation.slice, "elts", [None])
         words = getattr(more[0], "value", None) if len(more) == 1 else ""
-    optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
-    if optional:  # X | None
-        annotation = annotation.left
+        annotation, within = _without_none(annotation)
+        optional |= within
     choices: tuple[Any, ...] = ()
     kind = getattr(annotation, "id", "")
     if _named(annotation, "Literal"):
@@ -214,8 +221,8 @@ def read_knobs(path: str | Path) -> Knobs:
         UserError: no such file, a file that does not parse, or one without ``def experiment(*, ...)``.
     """
     path = Path(path)
-    if not path.is_file():
-        near = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    if not os.path.isfile(path):  # pathlib's raises for a word that is too long for a path
+        near = [str(p) for p in path.parent.glob("*.py")] if os.path.isdir(path.parent) else []
         near = near or [str(p) for p in Path("experiments").rglob("*.py")]
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")
     text = read_source(path)

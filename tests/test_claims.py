@@ -99,6 +99,25 @@ def test_a_claim_is_made_of_its_own_knobs_only(written):
     assert knobs.claimed(knobs.resolve({}, "mnist"), "mnist") == knobs.claims["mnist"]
 
 
+@pytest.mark.parametrize(
+    "annotation", ["Annotated[float, '> 0, <= 1e0'] | None", "Annotated[float | None, '> 0, <= 1']"]
+)
+def test_bounds_in_a_signature(written, annotation):
+    """They stand before what the name means elsewhere: a seed may be negative here."""
+    text = f"def experiment(*, a: {annotation} = 0.5, seed: Annotated[int, '>= -3'] = 0): ..."
+    knobs = written(file=text)
+    assert knobs.resolve({"a": "1", "seed": "-3"}) == {"a": 1.0, "seed": -3}
+    assert knobs.resolve({"a": "none"})["a"] is None
+    for name, word, told in (
+        ("a", "0", "--a 0: expected float above 0 and at most 1 | none"),
+        ("a", "1.1", "--a 1.1: expected float above 0 and at most 1 | none"),
+        ("seed", "-4", "--seed -4: expected int at least -3"),
+    ):
+        with pytest.raises(UserError) as caught:
+            knobs.resolve({name: word})
+        assert str(caught.value) == told
+
+
 def test_a_file_without_claims_is_as_before(written):
     knobs = written(file=FILE.replace("CLAIMS = {%s}\n", ""))
     assert knobs.claims == {} and knobs.claimed(knobs.resolve({})) is None

@@ -1,5 +1,6 @@
 """Wrong input: one line on stderr that says what to do, status 2, no traceback, nothing lost."""
 
+import errno
 import gc
 import json
 import os
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dljax.cli.main import main
+from dljax.cli.main import COMMANDS, Command, main
+from dljax.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 SMOOTH = str(Path(__file__).parent / "smooth_digits.py")
@@ -49,13 +51,20 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["train", SMOOTH, "--lr"], "expected one argument"),
         (["train", SMOOTH, "--lr", "fast"], "--lr fast: expected float"),
         (["train", SMOOTH, "--lr", "nan"], "--lr nan: expected float"),
+        (["train", SMOOTH, "--lr", "inf"], "--lr inf: expected float above 0"),
         (["train", SMOOTH, "--lr=-1"], "--lr -1: expected float above 0"),
         (["train", SMOOTH, "--batch", "1.5"], "--batch 1.5: expected int"),
         (["train", SMOOTH, "--batch", "0"], "--batch 0: expected int above 0"),
+        (["train", SMOOTH, "--batch", "1000000000000"], "expected int above 0 and at most 1048576"),
+        (["train", SMOOTH, "--seed", "4294967296"], "expected int at least 0 and below 4294967296"),
+        (["train", SMOOTH, "--steps", "9" * 5000], "expected int above 0"),
         (["train", SMOOTH, "--fake", "maybe"], "--fake maybe: expected bool"),
         (["train", SMOOTH, "surplus"], "'surplus' is neither a knob nor its value"),
         (["train", SMOOTH, "--on", "cpuu"], "did you mean 'cpu'"),
         (["train", SMOOTH, "--on", "missing.toml"], "no profile missing.toml"),
+        (["train", SMOOTH, "--on", "long" * 75], "no profile long"),
+        (["train", SMOOTH, "--claim", "digits"], "has no claim 'digits': known: none"),
+        (["train", "long" * 75 + ".py"], "no experiment file long"),
         (["launch", "--processes", "0", SMOOTH], "--processes 0"),
         (["launch", "--processes", "two", SMOOTH], "invalid int value: 'two'"),
         (["launch", "--dry-run", SMOOTH], "--dry-run goes with --slurm"),
@@ -64,6 +73,12 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["sweep", SMOOTH], "nothing to sweep over"),
         (["sweep", SMOOTH, "--seed", "3:3"], "an empty range"),
         (["sweep", SMOOTH, "--seed", "1,1"], "a value occurs twice"),
+        (
+            ["sweep", SMOOTH, "--seed", "0:10000000000"],
+            "--seed 10000000000: expected int at least 0",
+        ),
+        (["sweep", SMOOTH, "--seed", "0:4000000000"], "4,000,000,000 values; at most 10,000"),
+        (["sweep", SMOOTH, "--seed", "0:1000", "--width", "1:100"], "a sweep of 99,000 runs"),
         (["eval", "nowhere"], "nowhere does not exist"),
         (["sample", "."], "holds no run"),
         (["sample", "nowhere"], "nowhere does not exist"),
@@ -87,13 +102,19 @@ def test_words(refused, words, told):
         ("device = cpu", "is not TOML"),
         ("[mesh]\ndata = -1\nfsdp = -1", "at most one of them -1"),
         ('[mesh]\ndata = 64\n[launcher]\ntime = "1 day"', "needs 64 devices, there are 8"),
+        ("xla_flags = [1, 2]", "xla_flags = [1, 2]: expected a list of strings"),
+        ('xla_flags = "--xla_dump_to=x"', "expected a list of strings"),
+        ('xla_flags = ["--xla_nonsense=1"]', "Unknown flag in XLA_FLAGS: --xla_nonsense=1"),
+        ('xla_flags = ["--xla_cpu_multi_thread_eigen=maybe"]', "Couldn't interpret value maybe"),
+        ("host_devices = 1000000", "host_devices = 1000000: expected at most 1024"),
+        ('# \udcff\ndevice = "cpu"', "is not TOML"),
         ('host_devices = 3\ndevice = "cpu"', "before jax starts"),
     ],
 )
 def test_profiles(refused, tmp_path, monkeypatch, text, told):
     monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
-    (tmp_path / "p.toml").write_text(text)
-    if "host_devices" in text:  # from Python, where jax has started already
+    (tmp_path / "p.toml").write_text(text, "utf-8", errors="surrogateescape")
+    if "host_devices = 3" in text:  # from Python, where jax has started already
         import dljax
 
         with pytest.raises(Exception, match=told):
@@ -116,6 +137,23 @@ def test_profiles(refused, tmp_path, monkeypatch, text, told):
             "own.py:2: ModuleNotFoundError: No module",
         ),
         ("def experiment():\n    return 1 / 0", "own.py:2: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit('enough')\ndef experiment(): ...", "own.py:2: SystemExit: enough"),
+        ("def experiment():\n    raise SystemExit", "own.py:2: SystemExit: no message"),
+        ("def experiment(**knobs): ...", "knobs must follow a bare *"),
+        ("def experiment(*, a: int = {[]: 1}): ...", "its default must be a literal"),
+        ("def experiment(*, a: Literal[A] = 1): ...", "must list its words themselves"),
+        ("def experiment(*, a: Literal[()] = 1): ...", "must list words of one type"),
+        ("def experiment(*, a: Literal[['b']] = 'b'): ...", "must list words of one type"),
+        ("def experiment(*, a: Literal[None] = None): ...", "must list words of one type"),
+        ("def experiment(*, a: Literal['b', 1] = 1): ...", "must list words of one type"),
+        ("def experiment(*, a: Literal['b', 'c'] = 'd'): ...", "its default 'd' is wrong"),
+        ("def experiment(*, a: int | float = 1): ...", "annotate it with int, float, str, bool or"),
+        ("def experiment(*, a: None = None): ...", "annotate it with int, float, str, bool or"),
+        ("def experiment(*, a: Annotated[int, 'big'] = 1): ...", "takes bounds, such as"),
+        ("def experiment(*, a: Annotated[int] = 1): ...", "annotate it with"),
+        ("def experiment(*, a: Annotated[int, '>= 2'] = 1): ...", "expected int at least 2"),
+        ("def experiment(*, temperature: float = -1): ...", "expected float at least 0"),
+        ("def experiment(*, a: float = 1e999): ...", "its default inf is wrong: expected float"),
         ("def experiment():\n    return 3", "experiment() returned int, expected an Experiment"),
         (
             "from dljax import Experiment\ndef experiment():\n    return Experiment()",
@@ -127,6 +165,48 @@ def test_files_that_are_no_experiment(refused, tmp_path, text, told):
     (tmp_path / "own.py").write_text(text)
     assert told in refused("train", "own.py")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "raised, told",
+    [
+        (SystemExit("enough"), "called sys.exit('enough')"),
+        (SystemExit(0), "called sys.exit(0)"),
+        (MemoryError("Unable to allocate 3 TiB"), "out of memory (Unable to allocate 3 TiB)"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while\ntrying"), "a smaller --batch"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_what_ends_a_command_midway(refused, monkeypatch, raised, told):
+    def end(argv):
+        raise raised
+
+    monkeypatch.setitem(COMMANDS, "list", Command(end, ""))
+    assert told in refused("list")
+
+
+def test_more_devices_than_can_be_laid_out(refused, tmp_path):
+    (tmp_path / "p.toml").write_text("[mesh]\ndata = 1000\nfsdp = 1000")
+    assert "a mesh of 1,000,000 devices" in refused("plan", SMOOTH, "--on", "p.toml")
+
+
+@pytest.mark.parametrize("command", ["train", "describe", "plan"])
+def test_flags_of_the_environment_that_xla_does_not_know(refused, monkeypatch, command):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_nonsense=1")
+    assert "XLA_FLAGS, from the environment" in refused(command, SMOOTH)
+
+
+def test_a_profile_from_python(tmp_path):
+    import dljax
+
+    experiment = dljax.load(SMOOTH)(steps=1)
+    for profile, told in (("cpuu", "did you mean 'cpu'"), (3, "profile 3: expected a Profile")):
+        with pytest.raises(UserError, match=told):
+            dljax.run(experiment, profile, tmp_path / "run", quiet=True)
+    (tmp_path / "one.toml").write_text("[mesh]\ndata = 1")
+    dljax.run(experiment, tmp_path / "one.toml", tmp_path / "run", quiet=True)
+    assert json.loads((tmp_path / "run" / "record.json").read_text())["profile"]["name"] == "one"
 
 
 def test_batch_and_mesh(refused, tmp_path):

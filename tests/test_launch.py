@@ -78,6 +78,9 @@ def test_two_processes_give_the_numbers_of_one(folder):
     assert "[0] met: test/accuracy" in out and "[1] met" not in out  # one of them reports
     one = dljax.run(dljax.load(SMOOTH)(steps=20, every=1), ONE, "one", quiet=True)
     assert steps(folder / "one") == steps(folder / "two") and len(steps(folder / "one")) > 1
+    # What either of them wrote is held to its digest when it is restored.
+    sums = (folder / "two" / "checkpoints" / "20" / "SHA256SUMS").read_text()
+    assert "ocdbt.process_0/" in sums and "ocdbt.process_1/" in sums
     two = open_checkpoint(dljax.load(SMOOTH)(steps=20), folder / "two", ONE).state
     for a, b in zip(jax.tree.leaves(one.state.params), jax.tree.leaves(two.params), strict=True):
         # 20 steps of SGD on a smooth net; the sums over the batch are taken in another order.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dljax import catalog
 from dljax.cli.opening import open_experiment
-from dljax.cli.parsing import Parser, parse_with_knobs
+from dljax.cli.parsing import Parser, parse_with_knobs, take_target
 from dljax.errors import UserError, nearest
+from dljax.runtime.profile import check_flags
 
 if TYPE_CHECKING:
     from dljax.analysis.summary import Layer
@@ -95,15 +96,14 @@ def main(argv: list[str]) -> int:
     parser = Parser("describe", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--json", action="store_true", help="as JSON, every layer")
     parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
-    if any(word.endswith(".py") for word in argv):
-        options, path, knobs, words = parse_with_knobs(parser, argv)
+    check_flags(os.environ.get("XLA_FLAGS", ""))
+    target = take_target(parser, argv, "file", "model")
+    if target.kind == "file":
+        options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
         title, rows, totals = _of_file(path, knobs.resolve(words, options.claim))
     else:
-        parser.add_argument(
-            "model", metavar="FILE|MODEL", help="an experiment file, or name:variant"
-        )
-        options = parser.parse_args(argv)
-        title, rows, totals = _of_model(options.model)
+        options = parser.parse_args(target.rest)
+        title, rows, totals = _of_model(target.word)
     if options.json:
         listed = [{**row._asdict(), "path": "/".join(row.path)} for row in rows]
         print(json.dumps({"name": title, "layers": listed, **totals}, indent=1))

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from dljax.cli.hardware import gpu_here, gpu_usable
 from dljax.cli.parsing import Parser
+from dljax.errors import UserError
 from dljax.folders import cache_folder, tfds_folder
+from dljax.runtime.profile import check_flags
 
 SUMMARY = "versions, devices, what is wrong and the fix"
 
@@ -87,6 +89,11 @@ def _pair() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
+    try:
+        check_flags(os.environ.get("XLA_FLAGS", ""))
+    except UserError as error:  # jax would end this process
+        yield Finding("devices", str(error), "correct XLA_FLAGS, or unset it")
+        return
     try:
         import jax
 

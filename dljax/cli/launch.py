@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs, take_target
 from dljax.errors import UserError
 from dljax.runtime import launch
 from dljax.runtime.profile import load_profile
@@ -35,9 +35,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--processes", type=int, help="how many, on this machine (default: 2)")
     parser.add_argument("--slurm", action="store_true", help="submit to Slurm instead")
     parser.add_argument("--dry-run", action="store_true", help="with --slurm: print the script")
-    if "train" in argv and "".join(argv[argv.index("train") + 1 :][:1]).endswith(".py"):
-        argv = [*argv[: argv.index("train")], *argv[argv.index("train") + 1 :]]
-    options, path, knobs, words = parse_with_knobs(parser, argv)
+    target = take_target(parser, argv, "file")
+    at = argv.index(target.word)
+    if argv[max(0, at - 1) : at] == ["train"]:  # as the command would be without `launch`
+        del target.rest[at - 1]
+    options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
     resolved = knobs.resolve(words, options.claim)
     profile = load_profile(options.on)
     command = [sys.executable, "-m", "dljax", "train", str(path)]

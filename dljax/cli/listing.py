@@ -8,6 +8,7 @@ from typing import Any
 
 from dljax import catalog
 from dljax.cli.parsing import Parser
+from dljax.runtime.profile import check_flags
 
 SUMMARY = "the architectures, their variants, counts, levels and experiments"
 
@@ -24,6 +25,7 @@ dljax list --counts     count every variant (takes a while: loads jax)
 
 def _counted(found: catalog.Architecture) -> dict[str, dict[str, int]]:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # shapes need no device
+    check_flags(os.environ.get("XLA_FLAGS", ""))
     from dljax import models
     from dljax.analysis.summary import counts
 

@@ -1,6 +1,7 @@
 """The command ``dljax``: picks the subcommand, and turns a UserError into one line."""
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from dljax import __version__
 from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, sweep, train
+from dljax.cli.parsing import HelpShown
 from dljax.errors import UserError, nearest
 from dljax.runtime.launch import among_several, leave
 
@@ -51,22 +53,56 @@ def _help() -> str:
     )
 
 
+def _streams() -> None:
+    """Have something to print to where the caller closed it, and print what the locale cannot spell."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(getattr(sys, name), io.TextIOWrapper):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _to_nowhere() -> None:
+    """Let Python's last flush of what could not be printed succeed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(words: str) -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _to_nowhere()
+    print(f"dljax: {words}", file=sys.stderr, flush=True)
+
+
+def _answer(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print(f"dljax {__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        raise UserError(f"no command {argv[0]!r}: {nearest(argv[0], COMMANDS)}")
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the working directory is gone: go to a folder that is there") from None
+    return COMMANDS[argv[0]].run(argv[1:])
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; the exit status: 2 for what the user can mend, in one line."""
     argv = sys.argv[1:] if argv is None else argv
+    _streams()
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
-            print(_help(), end="")
-            return 0
-        if argv[0] in ("-V", "--version"):
-            print(f"dljax {__version__}")
-            return 0
-        if argv[0] not in COMMANDS:
-            raise UserError(f"no command {argv[0]!r}: {nearest(argv[0], COMMANDS)}")
-        return COMMANDS[argv[0]].run(argv[1:])
-    except UserError as error:
+        status = _answer(argv)
         sys.stdout.flush()
-        print(f"dljax: {error}", file=sys.stderr, flush=True)
+        return status
+    except HelpShown:
+        return 0
+    except UserError as error:
+        _say(str(error))
         if os.environ.get("DLJAX_TRACEBACK"):
             raise
         status = getattr(error, "status", 2)
@@ -77,26 +113,37 @@ def main(argv: list[str] | None = None) -> int:
         print("dljax: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # `dljax list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _to_nowhere()
         return 128 + signal.SIGPIPE
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        print(
-            "dljax: the disk is full: free some space and run the same command again, it goes on "
-            "from the last whole checkpoint",
-            file=sys.stderr,
-            flush=True,
-        )
+    except SystemExit as ended:
+        _say(f"the experiment's code called sys.exit({ended.code!r}): the run ends here")
         leave(2)
         return 2
-    except Exception:
-        if among_several():
-            traceback.print_exc()
-            leave(1)
-        raise
-    except SystemExit as done:  # argparse, after --help
-        return int(done.code or 0)
+    except Exception as error:
+        words = _mendable(error)
+        if not words:
+            if among_several():
+                traceback.print_exc()
+                leave(1)
+            raise
+        _say(words)
+        if os.environ.get("DLJAX_TRACEBACK"):
+            raise
+        leave(2)
+        return 2
+
+
+def _mendable(error: Exception) -> str:
+    """The line for an error that has nothing to do with the code."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            "the disk is full: free some space and run the same command again, it goes on from the "
+            "last whole checkpoint"
+        )
+    if isinstance(error, MemoryError) or first.startswith("RESOURCE_EXHAUSTED: Out of memory"):
+        return f"out of memory ({first[:160]}): a smaller --batch, or microbatch in the profile, takes less"
+    return ""
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dljax.errors import UserError
-from dljax.runtime.profile import Profile
+from dljax.runtime.profile import Profile, check_flags
 
 if TYPE_CHECKING:
     from dljax.experiment import Experiment
@@ -26,11 +26,13 @@ def start(profile: Profile) -> None:
     """Set the profile's environment, start jax, join the other processes, find the devices.
 
     Raises:
-        UserError: the profile wants devices that are not there.
+        UserError: the profile wants devices that are not there, or flags that XLA does not know.
     """
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _tell
-    os.environ.update(profile.environment())
+    wanted = profile.environment()
+    check_flags(wanted.get("XLA_FLAGS", ""))
+    os.environ.update(wanted)
     from dljax.runtime.execute import make_mesh
     from dljax.runtime.processes import prepare
 
@@ -62,7 +64,7 @@ def open_experiment(path: Path, knobs: Mapping[str, Any], of: Path | None = None
         return (load_copy(path, of) if of else load(path))(**knobs)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         first = (str(error).strip() or "no message").splitlines()[0]
         raise UserError(
             f"{_where(path, error)}: {type(error).__name__}: {first} "

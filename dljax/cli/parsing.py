@@ -1,11 +1,18 @@
 """Command lines that name an experiment file: its knobs become options, read from its text."""
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
+from dljax import catalog
 from dljax.errors import UserError, nearest
 from dljax.knobs import Knob, Knobs, read_knobs
+
+
+class HelpShown(Exception):
+    """The help was asked for, and is printed."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,10 +31,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see {self.prog} --help)")
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise HelpShown  # argparse ends the process here, after --help
+
     @property
     def names(self) -> list[str]:
         """The long options, without dashes."""
         return [o[2:] for o in self._option_string_actions if o.startswith("--")]
+
+    def nargs_of(self, option: str) -> int | str | None:
+        """Words that an option takes: 0 for a flag, None for one that is not the parser's own."""
+        action = self._option_string_actions.get(option)
+        return None if action is None else 1 if action.nargs is None else action.nargs
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +56,65 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def take_file(argv: list[str]) -> tuple[str | None, list[str]]:
-    """The experiment file among the words of a command line, and the other words."""
-    named = [i for i, word in enumerate(argv) if word.endswith(".py") and word[:1] != "-"]
-    first = [0] if argv and not argv[0].startswith("-") else []
-    for i in named[:1] or first:
-        return argv[i], argv[:i] + argv[i + 1 :]
-    return None, argv
+_SAID = {"file": ("FILE", "an experiment file"), "run": ("WORKDIR", "a run's folder")}
+_SAID["model"] = ("MODEL", "a model")
+
+
+class Target(NamedTuple):
+    """The word of a command line that says of what it speaks.
+
+    Attributes:
+        kind: "file" (an experiment's), "run" (its folder) or "model" (name or name:variant).
+        rest: the other words.
+    """
+
+    kind: str
+    word: str
+    rest: list[str]
+
+
+def _kind(word: str, kinds: Sequence[str]) -> str | None:
+    """Of a word that is one beyond doubt: one of ``kinds`` where it can be."""
+    # os.path says no of a word too long for a path, where pathlib raises.
+    found = ["run"] if os.path.isfile(os.path.join(word, "record.json")) else []
+    found += ["file"] if word.endswith(".py") else []
+    if "model" in kinds and word.partition(":")[0] in {a.name for a in catalog.architectures()}:
+        found.append("model")
+    return next((kind for kind in found if kind in kinds), found[0] if found else None)
+
+
+def take_target(parser: Parser, argv: list[str], *kinds: str) -> Target:
+    """The file, run or model that a command line names, and its other words.
+
+    A word after an option may be that option's value: it is taken only where nothing else can be, and
+    where it is a target beyond doubt.
+
+    Args:
+        kinds: those that the command takes, the last of which a word that tells nothing is taken for.
+
+    Raises:
+        UserError: there is none, or one of another kind.
+    """
+    free, doubtful = [], []
+    for i, word in enumerate(argv):
+        before = argv[i - 1] if i and argv[i - 1].startswith("-") and "=" not in argv[i - 1] else ""
+        takes = parser.nargs_of(before)
+        if not word.startswith("-") and (not before or takes == 0):
+            free.append(i)
+        elif not word.startswith("-") and takes is None:  # a knob, perhaps one that is on or off
+            doubtful.append(i)
+    found = [(i, kind) for i in free if (kind := _kind(argv[i], kinds))]
+    found += [(i, kind) for i in doubtful if (kind := _kind(argv[i], kinds)) and kind in kinds]
+    for i, kind in found or [(i, kinds[-1]) for i in free]:
+        if kind not in kinds:
+            wanted = " or ".join(_SAID[k][1] for k in kinds)
+            raise UserError(f"{argv[i]} is {_SAID[kind][1]}: {parser.prog} takes {wanted}")
+        return Target(kind, argv[i], argv[:i] + argv[i + 1 :])
+    parser.usage = (
+        f"{parser.prog} {'|'.join(_SAID[k][0] for k in kinds)} [--knob value ...] [options]"
+    )
+    parser.parse_known_args(argv)  # --help ends here
+    parser.error("name " + " or ".join(_SAID[k][1] for k in kinds))
 
 
 def _add_knob(group: Any, knob: Knob, many: bool) -> None:
@@ -97,11 +164,7 @@ def parse_with_knobs(
     Raises:
         UserError: no file, an unknown knob or an unknown claim; the nearest name is offered.
     """
-    file, rest = take_file(argv)
-    if file is None:
-        parser.usage = f"{parser.prog} FILE [--knob value ...] [options]"
-        parser.parse_known_args(rest)  # --help ends here
-        parser.error("name an experiment file")
+    _, file, rest = take_target(parser, argv, "file")
     knobs = read_knobs(file)
     parser.usage = f"{parser.prog} {file} [--knob value ...] [options]"
     if {"-h", "--help"} & set(rest):

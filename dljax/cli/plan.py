@@ -12,7 +12,7 @@ from dljax.cli.hardware import reachable
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, parse_with_knobs
 from dljax.errors import UserError
-from dljax.runtime.profile import Profile, load_profile
+from dljax.runtime.profile import MOST_STAND_INS, Profile, check_flags, load_profile
 
 SUMMARY = "parameters, FLOPs, memory and compile time on a profile, without training"
 
@@ -34,6 +34,11 @@ def _devices_wanted(profile: Profile) -> int:
 
 def _on_stand_ins(profile: Profile, argv: list[str]) -> int:
     """Plan in a new process, where the processor poses as the profile's devices."""
+    if _devices_wanted(profile) > MOST_STAND_INS:
+        raise UserError(
+            f"profile {profile.name!r}: a mesh of {_devices_wanted(profile):,} devices, which this machine "
+            f"lacks: it stands in for {MOST_STAND_INS:,} at most"
+        )
     flags = f"--xla_force_host_platform_device_count={_devices_wanted(profile)}"
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", _STAND_IN: "1"}
     done = subprocess.run([sys.executable, "-m", "dljax", "plan", *argv], env=environment)
@@ -82,6 +87,7 @@ def main(argv: list[str]) -> int:
         )
     elif not reachable(profile.device):
         return _on_stand_ins(profile, argv)
+    check_flags(profile.environment().get("XLA_FLAGS", ""))
     try:
         start(profile)
     except UserError:

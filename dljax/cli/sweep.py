@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
 from dljax.errors import UserError
 from dljax.knobs import Knob, Knobs
+from dljax.runtime.files import write_text
 from dljax.runtime.profile import load_profile
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ dljax sweep experiments/convnets/lenet_digits.py --batch 32,64 --seed 0:3 --apar
 dljax sweep FILE --claim cora       the sweep of a claim's own row
 """
 
+_MOST = 10_000  # runs of a sweep
 _SMALL = 2_000_000  # parameters of a net whose seeds are trained together
 
 
@@ -43,9 +46,11 @@ def values(knob: Knob, word: str) -> list[Any]:
     for part in word.split(","):
         low, colon, high = part.partition(":")
         if colon and knob.kind == "int":
-            between = list(range(int(knob.parse(low)), int(knob.parse(high))))
+            between = range(int(knob.parse(low)), int(knob.parse(high)))
             if not between:
                 raise UserError(f"--{knob.name} {part}: an empty range; a:b ends before b")
+            if len(between) > _MOST:
+                raise UserError(f"--{knob.name} {part}: {len(between):,} values; at most {_MOST:,}")
             out += [knob.parse(n) for n in between]
         else:
             out.append(knob.parse(part))
@@ -175,6 +180,9 @@ def main(argv: list[str]) -> int:
     seeds = grid.pop("seed", [])
     if max([len(seeds), *map(len, grid.values())], default=0) < 2:
         raise UserError("nothing to sweep over: give a knob several values, such as --seed 0:5")
+    runs = math.prod(map(len, grid.values())) * max(1, len(seeds))
+    if runs > _MOST:
+        raise UserError(f"a sweep of {runs:,} runs: at most {_MOST:,}; give fewer values")
     profile = load_profile(options.on)
     start(profile)
     from dljax.loading import Origin
@@ -200,8 +208,11 @@ def main(argv: list[str]) -> int:
         for failure in rows[-1]["diverged"]:
             print(f"  {failure}")
     target = folder / "sweep.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(rows, indent=1) + "\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(target, json.dumps(rows, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
     print(table(rows, varied))
     for row in rows:
         claim = knobs.claims.get(row["claim"])

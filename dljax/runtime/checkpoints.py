@@ -1,5 +1,6 @@
 """Checkpoints: Orbax, behind the one module that knows it."""
 
+import hashlib
 import logging
 import math
 import re
@@ -47,11 +48,55 @@ def disk_full(error: BaseException) -> bool:
     )
 
 
+_SUMS = (
+    "SHA256SUMS"  # in a step's folder: `sha256sum --check SHA256SUMS` there says what restore does
+)
+
+
+def _items(step: Path) -> dict[str, Path]:
+    """Path in a step's folder -> file, of what was saved. What lies in the folder itself are Orbax's
+    notes, the last of which it writes when it gives the step its name; hidden files are the system's."""
+    found = [f for f in sorted(step.glob("*/**/*")) if f.is_file() and not f.name.startswith(".")]
+    return {f.relative_to(step).as_posix(): f for f in found}
+
+
+def _sum(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _check(step: Path) -> None:
+    """Hold a step's folder to the digests that were saved in it; older runs saved none.
+
+    Several processes share the files out.
+
+    Raises:
+        ValueError: one file is not as it was saved.
+    """
+    if not (step / _SUMS).exists():
+        return
+    lines = (step / _SUMS).read_text(encoding="utf-8").splitlines()
+    saved = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    files = _items(step)
+    if missing := sorted(saved.keys() ^ files.keys()):
+        raise ValueError(f"{missing[0]} is not as it was saved")
+    for name, file in list(files.items())[jax.process_index() :: jax.process_count()]:
+        if _sum(file) != saved[name]:
+            raise ValueError(f"{name} is not as it was saved")
+
+
 class _Manager(ocp.CheckpointManager):
     def reached_preemption(self, step: int) -> bool:
         """Never by Orbax's asking: ``signals.Stop`` asks jax, with a count of its own, and jax stops at
         a count that one of the two would be past."""
         return False
+
+    def metrics(self, step: int) -> Any:
+        """None where they cannot be read: the state is what counts, and was not measured then."""
+        try:
+            return super().metrics(step)
+        except Exception:
+            return None
 
 
 class Ranks:
@@ -118,6 +163,7 @@ class Checkpoints:
             ),
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
         )
         try:
             self.manager = _Manager(self.folder, options=options)
@@ -172,6 +218,13 @@ class Checkpoints:
         except Exception as error:
             raise self.failure(error) from error
 
+    def _seal(self) -> None:
+        """Store the digests of the step that is being written: called in the background, on one process,
+        when all of its files are there and before it gets its name."""
+        for step in self.folder.glob("*.orbax-checkpoint-tmp*"):
+            lines = [f"{_sum(file)}  {name}\n" for name, file in _items(step).items()]
+            (step / _SUMS).write_text("".join(lines), encoding="utf-8")
+
     def wait(self) -> None:
         try:
             self.manager.wait_until_finished()
@@ -190,6 +243,7 @@ class Checkpoints:
             key=jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=key.sharding)  # type: ignore[arg-type]
         )
         try:
+            _check(self.folder / str(step))
             restored = self.manager.restore(step, args=ocp.args.StandardRestore(target))
             mismatch = [
                 jax.tree_util.keystr(path)

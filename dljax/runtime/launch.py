@@ -39,8 +39,8 @@ class ChildFailed(UserError):
 
 def among_several() -> bool:
     """Whether this process is one of several of a launch (ours, or Slurm's)."""
-    ours = int(os.environ.get(COUNT, "1")) > 1
-    return ours or ("SLURM_PROCID" in os.environ and int(os.environ.get("SLURM_NTASKS", "1")) > 1)
+    slurm = os.environ.get("SLURM_NTASKS", "") if "SLURM_PROCID" in os.environ else ""
+    return any(n.isdecimal() and int(n) > 1 for n in (os.environ.get(COUNT, ""), slurm))
 
 
 def leave(status: int) -> None:
@@ -89,6 +89,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding="utf-8",
             errors="replace",
             start_new_session=True,  # Ctrl-C goes to the launcher alone, which passes it on
         )
@@ -294,10 +295,12 @@ def submit(script: str, workdir: Path) -> str:
     file = Path(f"{workdir}.slurm.sh")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(script)
+        file.write_text(script, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from None
-    done = subprocess.run(["sbatch", str(file)], capture_output=True, text=True)
+    done = subprocess.run(
+        ["sbatch", str(file)], capture_output=True, text=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or [f"status {done.returncode}"]
         raise UserError(f"sbatch refused {file}: {words[-1]}")

@@ -29,8 +29,8 @@ from dljax.runtime.measure import (
     told,
     verdict,
 )
-from dljax.runtime.processes import local_copy, prepare
-from dljax.runtime.profile import Profile
+from dljax.runtime.processes import local_copy, prepared
+from dljax.runtime.profile import Profile, load_profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
 from dljax.runtime.rundir import RunDir, default_workdir, read_metrics
@@ -72,7 +72,7 @@ class EvaluationFailed(UserError):
 
 def run(
     experiment: Experiment,
-    profile: Profile | None = None,
+    profile: Profile | str | Path | None = None,
     workdir: str | Path | None = None,
     *,
     quiet: bool = False,
@@ -81,7 +81,7 @@ def run(
 
     Args:
         experiment: from an experiment file (``dljax.load``) or built by hand.
-        profile: where it runs; ``Profile()`` takes what jax finds.
+        profile: where it runs, also as a file or a name in ``configs``; by default on what jax finds.
         workdir: the run's folder; by default ``runs/<name>-<hash of its code and knobs>``.
         quiet: no progress.
 
@@ -91,8 +91,7 @@ def run(
         EvaluationFailed: an evaluation raised an error; the state is saved.
         Interrupted: SIGTERM or Ctrl-C; the state is saved, the same command goes on.
     """
-    profile = profile or Profile()
-    prepare(profile)
+    profile = profile if isinstance(profile, Profile) else load_profile(profile)
     if workdir is None and experiment.origin is None:
         raise UserError(
             "this experiment was built by hand, so nothing tells its run from another: name a "
@@ -101,6 +100,7 @@ def run(
     path = Path(workdir or default_workdir(experiment.origin))
     rankings = [experiment.ranking(i) for i in range(len(experiment.phases))]
     with (
+        prepared(profile),
         RunDir(path, experiment, profile) as folder,
         Checkpoints(path, profile.keep, rankings) as saved,
         Stop() as stop,

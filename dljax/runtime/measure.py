@@ -156,10 +156,11 @@ def check_finite(
     player = name.rsplit("/", 1)[0]
     kept = folder.diverged(step, player, batch_of(step))
     saved = folder.path / "checkpoints"
-    last = f", the last good checkpoint in {saved}" if any(saved.glob("[0-9]*")) else ""
+    good = any(file.name.isdecimal() for file in saved.glob("*"))
     raise Diverged(
         f"{name} is {np.asarray(values[at, guarded[which]])} at step {step}: player {player!r} "
-        f"diverged; its batch is in {kept}{last}"
+        f"diverged; its batch is in {kept}, "
+        + (f"the last good checkpoint in {saved}" if good else "there is no checkpoint yet")
     )
 
 

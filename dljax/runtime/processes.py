@@ -3,10 +3,14 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from dljax.errors import UserError
 from dljax.folders import cache_folder
@@ -26,8 +30,24 @@ def _join() -> None:
             process_id=int(os.environ[INDEX]),
             heartbeat_timeout_seconds=heartbeat,
         )
-    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
+    elif "SLURM_PROCID" in os.environ:
+        tasks = os.environ.get("SLURM_NTASKS", "1")
+        if not tasks.isdecimal():
+            raise UserError(
+                f"SLURM_NTASKS={tasks}: expected a whole number; unset SLURM_PROCID to run as one process"
+            )
+        if int(tasks) > 1:
+            _join_slurm(heartbeat)
+
+
+def _join_slurm(heartbeat: int) -> None:
+    try:
         jax.distributed.initialize(heartbeat_timeout_seconds=heartbeat)
+    except (KeyError, ValueError, IndexError) as error:  # of what jax reads in the environment
+        raise UserError(
+            f"Slurm's variables do not tell this process of the others ({error!r}); unset SLURM_PROCID "
+            "to run as one process"
+        ) from None
 
 
 def _keep_freed_memory() -> None:
@@ -42,6 +62,40 @@ def _keep_freed_memory() -> None:
         mallopt(m_trim_threshold, 2**31 - 1)
         mallopt(m_mmap_max, 0)
         mallopt(m_arena_max, 1)  # the heaps of the others are unmapped when they become empty
+
+
+def _settings(profile: Profile) -> dict[str, Any]:
+    """Those of jax that a profile wants otherwise; the caller's own word on them stands, but where the
+    profile names a folder."""
+    wanted: dict[str, Any] = {"jax_debug_nans": True} if profile.debug_nans else {}
+    named: Any = jax.config
+    mine = profile.compilation_cache or named.jax_compilation_cache_dir is None
+    if profile.compilation_cache != "off" and mine:
+        folder = profile.compilation_cache or str(cache_folder() / "compiled")
+        wanted["jax_compilation_cache_dir"] = folder
+        seconds = "jax_persistent_cache_min_compile_time_secs"
+        if getattr(jax.config, seconds) == 1.0 and seconds.upper() not in os.environ:  # jax's own
+            wanted[seconds] = 0.3
+    return {name: x for name, x in wanted.items() if getattr(jax.config, name) != x}
+
+
+def _set(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    if any("cache" in name for name in settings):
+        reset_cache()  # it has looked at them at the first compilation, and does so once
+
+
+@contextmanager
+def prepared(profile: Profile) -> Iterator[None]:
+    """``prepare``, and at the end the settings of jax as they were."""
+    settings = _settings(profile)
+    before = {name: getattr(jax.config, name) for name in settings}
+    prepare(profile)
+    try:
+        yield
+    finally:
+        _set(before)
 
 
 def prepare(profile: Profile) -> None:
@@ -59,12 +113,7 @@ def prepare(profile: Profile) -> None:
             f"profile {profile.name!r} needs XLA_FLAGS={' '.join(missing)!r} before jax starts: use "
             "the dljax command, or set it in the environment"
         )
-    if profile.compilation_cache != "off":
-        folder = profile.compilation_cache or str(cache_folder() / "compiled")
-        jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    if profile.debug_nans:
-        jax.config.update("jax_debug_nans", True)
+    _set(_settings(profile))
 
 
 def local_copy(tree: PyTree) -> PyTree:

@@ -1,8 +1,12 @@
 """Profiles: where and how a run runs, from ``configs/*.toml``. They never change what it means."""
 
 import os
+import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from dljax.errors import UserError, nearest
 _DEVICES = ("auto", "cpu", "gpu", "tpu")
 _PRECISIONS = ("float32", "bfloat16")
 _EXECUTORS = ("jit", "pmap")
+MOST_STAND_INS = 1024  # devices made of one processor: XLA compiles for no more than a few thousand
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,28 @@ class Profile:
         return out
 
 
+_ASK = "from jaxlib import xla_client; xla_client.CompileOptions()"
+
+
+@cache
+def check_flags(flags: str) -> None:
+    """Have XLA read the flags, where it ends not this process, as it does at a wrong one, but another.
+
+    Raises:
+        UserError: it does not take one of them.
+    """
+    if not flags:
+        return
+    environment = {**os.environ, "XLA_FLAGS": flags}
+    asked = subprocess.run([sys.executable, "-c", _ASK], env=environment, capture_output=True)
+    told = re.search(rb"^[EF]\d{4} .*?\] (.*)", asked.stderr, re.M)
+    if asked.returncode and told:
+        words = told[1].decode(errors="replace")
+        raise UserError(
+            f"XLA_FLAGS, from the environment or from xla_flags in the profile: {words[:200]}"
+        )
+
+
 def _checked(cls: type, given: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in fields(cls) if f.name != "name" or cls is not Profile}
     out: dict[str, Any] = {}
@@ -100,7 +127,10 @@ def _checked(cls: type, given: dict[str, Any], where: str) -> Any:
             out[key] = _checked(type(default), value, f"{where} [{key}]")
             continue
         value = tuple(value) if isinstance(value, list) else value
-        if type(value) is not type(default):
+        if isinstance(default, tuple):
+            if not isinstance(value, tuple) or not all(isinstance(x, str) for x in value):
+                raise UserError(f"{where}: {key} = {given[key]!r}: expected a list of strings")
+        elif type(value) is not type(default):
             raise UserError(
                 f"{where}: {key} = {value!r}: expected {type(default).__name__}, like {default!r}"
             )
@@ -116,18 +146,20 @@ def load_profile(name: str | Path | None = None) -> Profile:
     """
     if name is None:
         return Profile()
+    if not isinstance(name, str | Path):
+        raise UserError(f"profile {name!r}: expected a Profile, a file or a name in configs/")
     path, home = Path(name), Path(__file__).parents[2] / "configs"
     if not path.suffix:
         candidates = [Path("configs") / f"{name}.toml", home / f"{name}.toml"]
-        path = next((p for p in candidates if p.is_file()), path)
-    if not path.is_file():
+        path = next((p for p in candidates if os.path.isfile(p)), path)
+    if not os.path.isfile(path):
         if str(name) in ("cpu", "gpu", "tpu"):  # an installed package has no configs folder
             return Profile(name=str(name), device=str(name))
         folder = path.parent if path.suffix else (home if home.is_dir() else Path("configs"))
         known = [p.stem for p in folder.glob("*.toml")] or ["cpu", "gpu", "tpu"]
         raise UserError(f"no profile {name}: {nearest(path.stem, known)}")
     try:
-        given = tomllib.loads(path.read_text())
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -152,6 +184,10 @@ def load_profile(name: str | Path | None = None) -> Profile:
     ):
         if getattr(profile, key) < low:
             raise UserError(f"{path}: {key} = {getattr(profile, key)}: expected {low} or more")
+    if profile.host_devices > MOST_STAND_INS:
+        raise UserError(
+            f"{path}: host_devices = {profile.host_devices}: expected at most {MOST_STAND_INS}"
+        )
     sizes = (profile.mesh.data, profile.mesh.fsdp)
     if any(size < 1 and size != -1 for size in sizes) or sizes == (-1, -1):
         raise UserError(

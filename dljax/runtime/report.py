@@ -4,14 +4,15 @@ import ast
 import base64
 import html
 import io
-import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dljax.runtime.rundir import read_metrics
+from dljax.runtime.files import read_json, write_text, writes
+from dljax.runtime.rundir import read_metrics, read_result
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -68,15 +69,20 @@ def _curves(rows: list[dict[str, Any]]) -> str:
     return text[text.index("<svg") :]
 
 
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+
+
 def _pictures(folder: Path) -> str:
-    newest: dict[str, Path] = {}
+    newest: dict[str, tuple[int, Path]] = {}
     for file in sorted(folder.glob("*_*.*")):
-        newest[file.stem.rsplit("_", 1)[0]] = file
+        ours = re.fullmatch(r"(.+)_(\d{7,})\.(png|txt)", file.name)
+        if ours and file.is_file():
+            newest[ours[1]] = int(ours[2]), file
     parts = []
-    for name, file in newest.items():
-        step = int(file.stem.rsplit("_", 1)[1])
+    for name, (step, file) in newest.items():
         if file.suffix == ".txt":
-            shown = f"<pre>{html.escape(file.read_text())}</pre>"
+            shown = f"<pre>{html.escape(_text(file))}</pre>"
         else:
             data = base64.b64encode(file.read_bytes()).decode()
             shown = (
@@ -105,7 +111,10 @@ def _command(argv: list[str]) -> str:
 
 def _headline(text: str) -> str:
     """The first sentence of an experiment file's docstring."""
-    first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+    try:
+        first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+    except (SyntaxError, ValueError):  # the copy was damaged since
+        return ""
     return f"<p>{html.escape(' '.join(first.split()))}</p>" if first else ""
 
 
@@ -126,27 +135,24 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
     return f"<table>{''.join(rows)}</table><p>{took}</p>"
 
 
+@writes
 def write_report(path: Path) -> Path:
-    """Write ``path``/report.html from the files of the run's folder."""
-    record = json.loads((path / "record.json").read_text())
-    finished = path / "result.json"
-    result = json.loads(finished.read_text()) if finished.is_file() else None
+    """Write ``path``/report.html from the files of the run's folder; what is damaged is left out."""
+    record = read_json(path / "record.json", command=list) or {"command": ["dljax"]}
     rows = read_metrics(path)
-    name = html.escape(record["experiment"])
-    text = (path / "experiment.py").read_text()
+    name = html.escape(str(record.get("experiment", path.name)))
+    text = _text(path / "experiment.py")
     where = ("commit", "started", "host", "platform", "cores", "devices", "processes")
-    facts = {"command": _command(record["command"]), **{k: record[k] for k in where}}
+    facts = {"command": _command(record["command"]), **{k: record.get(k) for k in where}}
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
 <style>{_STYLE}</style><h1>{name}</h1>{_headline(text)}
-{_verdict(record, result)}
+{_verdict(record, read_result(path))}
 <h2>Curves</h2>{_curves(rows)}
 <h2>Pictures</h2>{_pictures(path / "pictures") or "<p>None.</p>"}
-<h2>Knobs</h2>{_table(record["knobs"])}
-<h2>Where it ran</h2>{_table(facts)}{_table(record["versions"])}{_table(record["profile"])}
+<h2>Knobs</h2>{_table(record.get("knobs", {}))}
+<h2>Where it ran</h2>{_table(facts)}{_table(record.get("versions", {}))}{_table(record.get("profile", {}))}
 <h2>The experiment file</h2><pre>{html.escape(text)}</pre></html>
 """
     target = path / "report.html"
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(page)
-    temporary.replace(target)
+    write_text(target, page)
     return target

@@ -1,6 +1,7 @@
 """The folder of a run: what it was, what it measured, and the refusal to mix two runs in one."""
 
 import ast
+import contextlib
 import datetime
 import hashlib
 import importlib.metadata
@@ -22,6 +23,7 @@ from dljax.beside import write_source
 from dljax.errors import UserError
 from dljax.experiment import Experiment
 from dljax.loading import Origin
+from dljax.runtime.files import beside, read_json, read_rows, write_text, writes
 from dljax.runtime.profile import Profile
 
 try:
@@ -115,12 +117,13 @@ def store_picture(folder: Path, name: str, shown: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(shown, str):
         target = folder / f"{name}.txt"
-        target.write_text(shown, "utf-8")
+        write_text(target, shown)
         return target
     from PIL import Image
 
     target = folder / f"{name}.png"
-    Image.fromarray(_pixels(name, np.asarray(shown))).save(target)
+    with beside(target) as opened:
+        Image.fromarray(_pixels(name, np.asarray(shown))).save(opened, "png")
     return target
 
 
@@ -173,7 +176,12 @@ class RunDir:
         record_file = path / "record.json"
         try:
             if record_file.is_file():
-                self._same(json.loads(record_file.read_text()), identity)
+                record = read_json(record_file, experiment=str, knobs=dict, started=str)
+                if record is None:
+                    raise UserError(
+                        f"{record_file} is damaged: this is no folder to go on in; use another --workdir"
+                    )
+                self._same(record, identity)
                 if self.chief:
                     self._hold()
                 return
@@ -206,14 +214,7 @@ class RunDir:
             write_source(path / "experiment.py", origin.text)
             for name, text in origin.beside.items():
                 write_source(path / "beside" / name, text)
-            temporary = path / "record.json.tmp"
-            temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
-            temporary.replace(record_file)
-        except json.JSONDecodeError:
-            self.__exit__()
-            raise UserError(
-                f"{record_file} is damaged: this is no folder to go on in; use another --workdir"
-            ) from None
+            write_text(record_file, json.dumps(record, indent=1, default=str) + "\n")
         except OSError as error:
             self.__exit__()
             raise UserError(
@@ -262,6 +263,7 @@ class RunDir:
         except OSError:  # a file system without locks
             pass
 
+    @writes
     def open(self, step: int) -> None:
         """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes.
 
@@ -272,19 +274,16 @@ class RunDir:
             return
         try:
             self._open(step)
-        except OSError as error:
-            raise UserError(
-                f"--workdir {self.path} cannot be written: {error.strerror or error}"
-            ) from None
+        except OSError:
+            self.close()
+            raise
 
     def _open(self, step: int) -> None:
         file = self.path / "metrics.jsonl"
         if file.exists():
             kept = [row for row in read_metrics(self.path) if row["step"] <= step]
-            temporary = file.with_suffix(".tmp")
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
-            temporary.replace(file)
-        self._metrics = file.open("a")
+            write_text(file, "".join(json.dumps(row) + "\n" for row in kept))
+        self._metrics = file.open("a", encoding="utf-8")
         from tensorboardX import SummaryWriter
 
         self._board = SummaryWriter(
@@ -300,7 +299,7 @@ class RunDir:
             raise UserError(
                 "the profile logs to wandb, which is not installed: pip install 'dljax[wandb]'"
             ) from None
-        record = json.loads((self.path / "record.json").read_text())
+        record = json.loads((self.path / "record.json").read_bytes())
         identity = hashlib.sha256(
             f"{record['host']}{self.path.resolve()}{record['started']}".encode()
         )
@@ -313,6 +312,7 @@ class RunDir:
             config=record["knobs"],
         )
 
+    @writes
     def log(self, step: int, values: dict[str, Any]) -> None:
         """One line of metrics after ``step`` updates; values are floats, or lists (one per seed)."""
         if self._metrics is None:
@@ -325,23 +325,27 @@ class RunDir:
         if self._wandb is not None:
             self._wandb.log(means, step=step)
 
+    @writes
     def picture(self, name: str, step: int, shown: Any) -> Path | None:
         """Store what a view returned."""
         if not self.chief:
             return None
         return store_picture(self.path / "pictures", f"{name}_{step:07d}", shown)
 
+    @writes
     def diverged(self, step: int, player: str, batch: dict[str, np.ndarray]) -> Path:
         """Store the batch that made a loss infinite or NaN."""
         target = self.path / "failure" / f"step_{step:07d}_{player}.npz"
         if self.chief:
             target.parent.mkdir(exist_ok=True)
-            np.savez(target, **batch)  # type: ignore[arg-type]
+            with beside(target) as opened:
+                np.savez(opened, **batch)  # type: ignore[arg-type]
         return target
 
     def finished(self) -> bool:
-        return (self.path / "result.json").is_file()
+        return read_result(self.path) is not None
 
+    @writes
     def finish(
         self, steps: int, seconds: float, metrics: dict[str, Any], verdict: dict[str, bool]
     ) -> None:
@@ -353,7 +357,7 @@ class RunDir:
                 "metrics": {k: np.asarray(v, np.float64).tolist() for k, v in metrics.items()},
                 "verdict": verdict,
             }
-            (self.path / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+            write_text(self.path / "result.json", json.dumps(result, indent=1) + "\n")
 
     def __enter__(self) -> "RunDir":
         return self
@@ -364,21 +368,20 @@ class RunDir:
 
     def close(self) -> None:
         """Close what is logged to."""
-        if self._metrics is not None:
-            self._metrics.close()
-            self._board.close()
+        for log in (self._metrics, self._board):
+            with contextlib.suppress(OSError):  # every row was flushed when it was logged
+                if log is not None:
+                    log.close()
         if self._wandb is not None:
             self._wandb.finish()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl; a line cut off by a kill is left out."""
-    rows = []
-    file = path / "metrics.jsonl"
-    if file.is_file():
-        for line in file.read_text().splitlines():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-    return rows
+    """The rows of a run's metrics.jsonl."""
+    return read_rows(path / "metrics.jsonl")
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """A finished run's result.json; None for another, or where it is damaged."""
+    kinds = {"steps": int, "metrics": dict, "verdict": dict}
+    return read_json(path / "result.json", seconds=(int, float), **kinds)
