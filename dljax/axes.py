@@ -1,28 +1,35 @@
-"""How a step that sees only some rows of the batch still computes what the whole batch would.
+"""Steps that see some rows of the batch, and still compute what the whole batch would.
 
 A step runs on part of the global batch in two cases: per device under ``pmap`` (the axis
 ``DEVICES`` is bound then), and per microbatch under ``accumulate``. Randomness that belongs to
 examples must not depend on either, or moving a run to other hardware would change its meaning:
 ``rows`` draws for the global batch and keeps the rows at hand (XLA fuses the slice into the
 counter-based generator, so the rest is never computed). Under ``jit`` with shardings the batch is
-already global and everything here is the identity.
+already global and everything here is the identity. Code written for one example goes through
+``each``, which gives every row a key of its own.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
+from dljax.errors import UserError
 from dljax.types import Array, Key, PyTree
 
 DEVICES = "devices"
 
 # (index, count) of the microbatch being traced; set by the accumulate combinator alone.
 _microbatch: ContextVar[tuple[Array | int, int]] = ContextVar("microbatch", default=(0, 1))
+# True while ``each`` traces its function: leading axes are then a row's own, not the batch.
+_in_a_row: ContextVar[bool] = ContextVar("in_a_row", default=False)
 
 
 def per_device() -> str | None:
@@ -37,6 +44,11 @@ def per_device() -> str | None:
     return DEVICES
 
 
+def divided() -> bool:
+    """True where the code being traced sees some rows of the batch alone."""
+    return not _in_a_row.get() and (per_device() is not None or _microbatch.get()[1] > 1)
+
+
 def mean(tree: PyTree) -> PyTree:
     """Mean over devices where the code runs per device, else the identity."""
     return lax.pmean(tree, DEVICES) if per_device() else tree
@@ -48,13 +60,17 @@ def total(tree: PyTree) -> PyTree:
 
 
 @contextmanager
-def microbatch(index: Array | int, count: int) -> Iterator[None]:
-    """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""
-    token = _microbatch.set((index, count))
+def _set(variable: ContextVar, value: Any) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _microbatch.reset(token)
+        variable.reset(token)
+
+
+def microbatch(index: Array | int, count: int):
+    """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""
+    return _set(_microbatch, (index, count))
 
 
 def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
@@ -63,11 +79,19 @@ def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Ar
     Args:
         draw: shape -> array, e.g. ``partial(jax.random.normal, key)``.
         shape: the local shape; its leading axis is the examples at hand.
+
+    Raises:
+        UserError: under a ``jax.vmap`` that the draw does not depend on, where every example would
+            get the same; raised when the vmap is traced, also through an inner ``jit``.
     """
+    return _drawn.bind(_rows(draw, shape))
+
+
+def _rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+    if not divided():
+        return draw(shape)
     index, parts = _microbatch.get()
     devices = lax.axis_size(DEVICES) if per_device() else 1
-    if parts == devices == 1:
-        return draw(shape)
     out = draw((devices * shape[0] * parts, *shape[1:]))
     if devices > 1:
         size = shape[0] * parts
@@ -76,6 +100,44 @@ def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Ar
         by_part = out.reshape(shape[0], parts, *shape[1:])
         out = lax.dynamic_index_in_dim(by_part, index, axis=1, keepdims=False)
     return out
+
+
+def each(function: Callable[..., PyTree], *batched: PyTree, key: Key | None) -> PyTree:
+    """``jax.vmap`` of ``function(*row, key of the row)`` over the leading axis of ``batched``.
+
+    Row i of the global batch has the key ``fold_in(key, i)``, on whatever device and in whatever
+    microbatch it lies. Within, an array belongs to one row whole: ``rows`` draws it from the key
+    that is given there, and leaves out no part. Without a key the function is given None.
+    """
+    keys = None
+    if key is not None:
+        size = len(jax.tree.leaves(batched)[0])
+        numbers = _rows(lambda shape: jnp.arange(shape[0]), (size,))
+        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
+    with _set(_in_a_row, True):
+        return jax.vmap(function)(*batched, keys)
+
+
+# The identity on a draw. It vanishes from the compiled program, but a vmap must ask it for a rule:
+# also where the draw is not batched, which is the case to refuse.
+_drawn = Primitive("drawn")
+_drawn.def_impl(lambda x: x)
+_drawn.def_abstract_eval(lambda x: x)
+mlir.register_lowering(_drawn, lambda _, x: [x])
+ad.primitive_jvps[_drawn] = lambda xs, tangents: (_drawn.bind(*xs), *tangents)
+
+
+def _batch_drawn(_, values: tuple, dims: tuple) -> tuple[Array, int]:
+    (value,), (dim,) = values, dims
+    if dim is None:
+        raise UserError(
+            "a random draw (dropout, noise) under jax.vmap with one key for all examples: each would "
+            "get the same; map with dljax.axes.each, which gives every row its own key"
+        )
+    return _drawn.bind(value), dim
+
+
+batching.fancy_primitive_batchers[_drawn] = _batch_drawn
 
 
 def normal(key: Key, shape: tuple[int, ...]) -> Array:

@@ -25,7 +25,7 @@ def test_resnet_is_torch(name):
     else:
         row = resnet.VARIANTS[name]
         model = models.build(resnet, name, classes=10)
-        basic = row.get("block", "basic") == "basic"
+        basic = row.get("block", resnet.Block) is resnet.Block
         projected = (1, 2, 3) if basic else (0, 1, 2, 3)
         listed = names.entries(row["stages"], 2 if basic else 3, projected, "fc")
     ours = jax.eval_shape(lambda x: model.init(jax.random.key(0), x, train=False), x)
@@ -41,7 +41,9 @@ def test_resnet_is_torch(name):
     if name == "cifar20":
         params, stats = names.from_cifar({f"module.{k}": v for k, v in state.items()}, 3)
     else:
-        params, stats = names.from_torchvision(state, row["stages"], row.get("block", "basic"))
+        params, stats = names.from_torchvision(
+            state, row["stages"], "basic" if basic else "bottleneck"
+        )
     variables = {"params": params, "batch_stats": stats}
     # nothing of ours is left out
     assert jax.tree.structure(variables) == jax.tree.structure(dict(ours))

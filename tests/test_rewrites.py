@@ -57,11 +57,24 @@ def test_convolution_equals_lax(case, rewrite):
     close(ours, pulled(lambda x, k: _lax(x, k, padding), x, kernel))
 
 
-@pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 2), (2, 2))])
-@pytest.mark.parametrize("channels, size", [(1, (5, 5)), (1, (4, 2)), (32, (3, 3)), (3, (3, 3))])
-def test_module_is_flax_layer(channels, size, padding, key):
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 1, ((2, 2), (2, 2))])
+@pytest.mark.parametrize(
+    "channels, size, strides",
+    [
+        (1, (5, 5), (1, 1)),
+        (1, (4, 2), (1, 1)),
+        (32, (3, 3), (1, 1)),
+        (3, (3, 3), (1, 1)),
+        (1, (4, 4), (2, 2)),
+        (3, (3, 3), (2, 2)),
+        (3, (1, 1), (2, 2)),
+        (3, (7, 3), (3, 1)),
+    ],
+)
+def test_module_is_flax_layer(channels, size, strides, padding, key):
     x = jax.random.normal(key, (2, 12, 11, channels))
-    ours, theirs = Conv(32, size, padding=padding), nn.Conv(32, size, padding=padding)
+    ours = Conv(32, size, strides, padding=padding)
+    theirs = nn.Conv(32, size, strides, padding=padding)
     variables = theirs.init(key, x)
     jax.tree.map(np.testing.assert_array_equal, ours.init(key, x), variables)  # names and draws
     close(

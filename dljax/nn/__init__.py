@@ -1,4 +1,6 @@
-"""Layers that three or more architectures use unchanged."""
+"""Layers that must be fast on CPU or equal across devices, and those that three or more architectures
+use unchanged. What serves one or two is copied into their files.
+"""
 
 from dljax.nn.conv import Conv as Conv
 from dljax.nn.dense import dense as dense

@@ -1,4 +1,4 @@
-"""Convolution with stride 1, in forms that are fast on CPU."""
+"""Convolution in two dimensions, in forms that are fast on CPU."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,28 +15,31 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
 def conv(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "p q c d"], padding: Padding
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "p q c d"],
+    padding: Padding,
+    strides: tuple[int, int] = (1, 1),
 ) -> Float[Array, "b i j d"]:
-    """Cross-correlation with stride 1; on CPU with the form that was measured to be fastest.
+    """Cross-correlation; with stride 1 on CPU in the form that was measured to be fastest.
 
     - One input channel (a grey image), or a kernel of 1x1: patches times kernel, one matrix product
       either way.
     - Many channels on large maps: XLA's own forward pass, and both gradients as matrix products with
       the same patches of the output's gradient, in blocks that stay in cache.
     """
-    if jax.default_backend() == "cpu":
+    if jax.default_backend() == "cpu" and strides == (1, 1):
         if kernel.shape[2] == 1 or kernel.shape[:2] == (1, 1):
             return _as_matmul(x, kernel, padding)
         if _blocks_pay(x.shape, kernel.shape):
             return _with_blocked_gradient(x, kernel, padding)
-    return _lax(x, kernel, padding)
+    return _lax(x, kernel, padding, strides)
 
 
 _POSITIONS = 1024  # of a block: 64 channels' 3x3 patches of so many fill 2 MB, a core's L2 cache
 
 
 def _blocks(b: int, h: int, w: int) -> tuple[int, int]:
-    """How many images a block has, and how many rows of each: divisors of ``b`` and ``h``."""
+    """(images in a block, rows of each): divisors of ``b`` and ``h``."""
 
     def largest_divisor(n: int, size: int) -> int:
         return max([k for k in range(1, n + 1) if n % k == 0 and k * size <= _POSITIONS], default=1)
@@ -45,8 +48,9 @@ def _blocks(b: int, h: int, w: int) -> tuple[int, int]:
 
 
 def _blocks_pay(x: Sequence[int], kernel: Sequence[int]) -> bool:
-    """Where blocks were measured faster: kernels above 1x1, maps from 11x11, channels from 16. Not over
-    several devices, which would have to gather what they hold apart.
+    """True where blocks were measured faster: kernels above 1x1, maps from 11x11, channels from 16.
+
+    Never over several devices, which would have to gather their parts of the batch.
     """
     b, h, w, _ = x
     images, rows = _blocks(b, h, w)
@@ -55,9 +59,9 @@ def _blocks_pay(x: Sequence[int], kernel: Sequence[int]) -> bool:
     return enough and large and jax.device_count() == 1
 
 
-def _lax(x: Array, kernel: Array, padding: Padding) -> Array:
+def _lax(x: Array, kernel: Array, padding: Padding, strides: tuple[int, int] = (1, 1)) -> Array:
     layout = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=layout)
+    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=layout)
 
 
 def _patches(x: Array, p: int, q: int) -> Array:
@@ -125,19 +129,21 @@ _with_blocked_gradient.defvjp(_forward, _backward)
 
 
 class Conv(nn.Module):
-    """``nn.Conv`` in two dimensions with stride 1: same parameters, same values.
+    """``nn.Conv`` in two dimensions: same parameters, same values.
 
     Attributes:
         features: output channels.
         kernel_size: height and width.
-        padding: "SAME", "VALID", or ((top, bottom), (left, right)).
+        strides: along height and width; XLA's own convolution where they are not 1.
+        padding: "SAME", "VALID", a width for all four sides, or ((top, bottom), (left, right)).
         use_bias: add a bias per output channel.
         kernel_init: of the kernel [p, q, c, features].
     """
 
     features: int
     kernel_size: tuple[int, int]
-    padding: str | Padding = "SAME"
+    strides: tuple[int, int] = (1, 1)
+    padding: str | int | Padding = "SAME"
     use_bias: bool = True
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
 
@@ -149,12 +155,14 @@ class Conv(nn.Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
-        if self.padding == "SAME":
-            padding = (((p - 1) // 2, p // 2), ((q - 1) // 2, q // 2))
-        elif self.padding == "VALID":
-            padding = ((0, 0), (0, 0))
-        else:
-            assert not isinstance(self.padding, str), self.padding
-            padding = self.padding
-        out = conv(x, kernel, padding)
+        out = conv(x, kernel, self._sides(x.shape[1:3]), self.strides)
         return out if bias is None else out + bias[None, None, None]
+
+    def _sides(self, size: tuple[int, ...]) -> Padding:
+        """Padding of an image of ``size`` [h, w], as ((top, bottom), (left, right))."""
+        if isinstance(self.padding, int):
+            return ((self.padding, self.padding), (self.padding, self.padding))
+        if isinstance(self.padding, str):
+            top, left = lax.padtype_to_pads(size, self.kernel_size, self.strides, self.padding)
+            return ((top[0], top[1]), (left[0], left[1]))
+        return self.padding

@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from dljax.tasks.plain_flax import over_the_whole_batch
 from dljax.types import Extra, Key, Params, PyTree
 
 
@@ -36,6 +37,7 @@ def initialize(key: Key, modules: Mapping[str, Any]) -> tuple[Params, Extra]:
     return params, extra
 
 
+@nn.intercept_methods(over_the_whole_batch)
 def forward(
     module: nn.Module, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None, train: bool
 ) -> tuple[Any, PyTree]:

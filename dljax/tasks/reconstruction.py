@@ -1,14 +1,15 @@
 """Reconstruction through a latent code."""
 
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from dljax.tasks.linen import forward
-from dljax.tasks.supervised import MODEL, image, means, supervised
+from dljax.tasks.linen import forward, initialize
+from dljax.tasks.supervised import MODEL, means
 from dljax.types import Array, Aux, Task
 
 
@@ -36,6 +37,9 @@ def variational(model: nn.Module) -> Task:
     Batch: ``image`` [b, h, w, c] in 0..1. Evaluation: ``loss``, ``reconstruction``, ``kl``.
     """
 
+    def init(key, batch):
+        return initialize(key, {MODEL: (model, (batch["image"],))})
+
     def measured(output, batch):
         logits, mean, log_var = output
         logits, image = logits.astype(jnp.float32), batch["image"].astype(jnp.float32)
@@ -60,13 +64,15 @@ def variational(model: nn.Module) -> Task:
 
     def predict(variables, batch):
         """The images, restored from the mean of their codes."""
-        return jax.nn.sigmoid(plain.predict(variables, batch)[0])
+        given = variables.params[MODEL], variables.extra[MODEL]
+        logits, _, _ = forward(model, *given, batch["image"], key=None, train=False)[0]
+        return jax.nn.sigmoid(logits)
 
     @partial(jax.jit, static_argnums=2)
     def sample(variables, key, n):
         z = jax.random.normal(key, (n, model.latents))
         given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
-        return jax.nn.sigmoid(model.apply(given, z, method="decode"))
+        logits: Any = model.apply(given, z, method="decode")
+        return jax.nn.sigmoid(logits)
 
-    plain = supervised(model, image, lambda output, batch, train: measured(output, batch))
-    return Task(plain.init, {MODEL: loss}, evaluate, predict, sample)
+    return Task(init, {MODEL: loss}, evaluate, predict, sample)

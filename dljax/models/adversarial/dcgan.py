@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import ConvTranspose, batch_norm
+from dljax.nn import Conv, ConvTranspose, batch_norm
 
 # "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"
 _NORMAL = nn.initializers.normal(0.02)
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, " b"]:
         x = image
         for stage in range(self.stages):
-            x = nn.Conv(
+            x = Conv(
                 self.width << stage,
                 (4, 4),
                 (2, 2),
@@ -80,7 +80,7 @@ class Discriminator(nn.Module):
             if stage:
                 x = batch_norm(train=train, scale_init=_scale, name=f"norm{stage}")(x)
             x = jax.nn.leaky_relu(x, 0.2)
-        x = nn.Conv(
+        x = Conv(
             1,
             (self.base, self.base),
             padding="VALID",

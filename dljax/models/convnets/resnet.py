@@ -16,6 +16,7 @@ from dljax.nn import Conv, batch_norm
 
 # He et al. 2015, arXiv:1502.01852, fan-out form.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+conv = partial(Conv, use_bias=False, kernel_init=he_normal)
 
 
 class Block(nn.Module):
@@ -28,11 +29,12 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b p q d"]:
-        norm = partial(batch_norm, train=train)
-        s = self.stride
-        y = jax.nn.relu(norm(name="bn1")(_conv(self.width, 3, s, "conv1")(x)))
-        y = norm(name="bn2", scale_init=self.last_scale)(_conv(self.width, 3, 1, "conv2")(y))
-        return jax.nn.relu(y + _shortcut(x, self.width, s, train))
+        norm, strides = partial(batch_norm, train=train), (self.stride, self.stride)
+        y = conv(self.width, (3, 3), strides, padding=1, name="conv1")(x)
+        y = jax.nn.relu(norm(name="bn1")(y))
+        y = conv(self.width, (3, 3), name="conv2")(y)
+        y = norm(name="bn2", scale_init=self.last_scale)(y)
+        return jax.nn.relu(y + _shortcut(x, self.width, strides, train))
 
 
 class Bottleneck(nn.Module):
@@ -45,35 +47,20 @@ class Bottleneck(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b p q d"]:
-        norm, out = partial(batch_norm, train=train), self.expansion * self.width
-        y = jax.nn.relu(norm(name="bn1")(_conv(self.width, 1, 1, "conv1")(x)))
-        y = jax.nn.relu(norm(name="bn2")(_conv(self.width, 3, self.stride, "conv2")(y)))
-        y = norm(name="bn3", scale_init=self.last_scale)(_conv(out, 1, 1, "conv3")(y))
-        return jax.nn.relu(y + _shortcut(x, out, self.stride, train))
+        norm, strides = partial(batch_norm, train=train), (self.stride, self.stride)
+        out = self.expansion * self.width
+        y = jax.nn.relu(norm(name="bn1")(conv(self.width, (1, 1), name="conv1")(x)))
+        y = conv(self.width, (3, 3), strides, padding=1, name="conv2")(y)
+        y = jax.nn.relu(norm(name="bn2")(y))
+        y = norm(name="bn3", scale_init=self.last_scale)(conv(out, (1, 1), name="conv3")(y))
+        return jax.nn.relu(y + _shortcut(x, out, strides, train))
 
 
-def _conv(width: int, size: int, stride: int, name: str) -> nn.Module:
-    pad = ((size // 2, size // 2), (size // 2, size // 2))
-    if stride == 1:
-        return Conv(
-            width, (size, size), padding=pad, use_bias=False, kernel_init=he_normal, name=name
-        )
-    return nn.Conv(
-        width,
-        (size, size),
-        (stride, stride),
-        padding=pad,
-        use_bias=False,
-        kernel_init=he_normal,
-        name=name,
-    )
-
-
-def _shortcut(x: Array, width: int, stride: int, train: bool) -> Array:
+def _shortcut(x: Array, width: int, strides: tuple[int, int], train: bool) -> Array:
     """Identity, or a 1x1 projection where the shape changes (option B). Called in a block's scope."""
-    if stride == 1 and x.shape[-1] == width:
+    if strides == (1, 1) and x.shape[-1] == width:
         return x
-    x = _conv(width, 1, stride, "shortcut_conv")(x)
+    x = conv(width, (1, 1), strides, name="shortcut_conv")(x)
     return batch_norm(train=train, name="shortcut_bn")(x)
 
 
@@ -82,7 +69,7 @@ class ResNet(nn.Module):
 
     Attributes:
         stages: blocks per stage.
-        block: "basic" or "bottleneck", the two of Fig. 5.
+        block: ``Block`` or ``Bottleneck``, the two of Fig. 5.
         stem: "imagenet" is 7x7 stride 2 and a 3x3 max-pooling; "small" is 3x3 stride 1, for images
             of about 32 pixels.
         zero_last: start every block as the identity, the last BatchNorm's scale at 0 (Goyal et al.
@@ -90,7 +77,7 @@ class ResNet(nn.Module):
     """
 
     stages: tuple[int, ...]
-    block: str = "basic"
+    block: type[Block] | type[Bottleneck] = Block
     classes: int = 1000
     width: int = 64
     stem: str = "imagenet"
@@ -98,10 +85,9 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b classes"]:
-        make = {"basic": Block, "bottleneck": Bottleneck}[self.block]
         last = nn.initializers.zeros if self.zero_last else nn.initializers.ones
         size, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
-        x = _conv(self.width, size, stride, "conv1")(image)
+        x = conv(self.width, (size, size), (stride, stride), padding=size // 2, name="conv1")(image)
         x = jax.nn.relu(batch_norm(train=train, name="bn1")(x))
         if self.stem == "imagenet":
             x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
@@ -109,7 +95,7 @@ class ResNet(nn.Module):
             for j in range(blocks):
                 stride = 2 if i > 0 and j == 0 else 1
                 name = f"layer{i + 1}_{j}"
-                x = make(self.width * 2**i, stride, last, name=name)(x, train=train)
+                x = self.block(self.width * 2**i, stride, last, name=name)(x, train=train)
         x = jnp.mean(x, axis=(1, 2))
         return nn.Dense(self.classes, name="output")(x)
 
@@ -119,9 +105,9 @@ VARIANTS: dict[str, dict] = {
     "tiny": {"stages": (1, 1), "width": 4, "classes": 10, "stem": "small"},
     "18": {"stages": (2, 2, 2, 2)},
     "34": {"stages": (3, 4, 6, 3)},
-    "50": {"stages": (3, 4, 6, 3), "block": "bottleneck"},
-    "101": {"stages": (3, 4, 23, 3), "block": "bottleneck"},
-    "152": {"stages": (3, 8, 36, 3), "block": "bottleneck"},
+    "50": {"stages": (3, 4, 6, 3), "block": Bottleneck},
+    "101": {"stages": (3, 4, 23, 3), "block": Bottleneck},
+    "152": {"stages": (3, 8, 36, 3), "block": Bottleneck},
 }
 # torchvision's, without the moving statistics
 PUBLISHED = {

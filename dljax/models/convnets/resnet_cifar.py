@@ -1,7 +1,6 @@
 """ResNet for 32x32 images, 20 to 110 layers. He et al. 2015, arXiv:1512.03385, section 4.2."""
 
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -13,17 +12,7 @@ from dljax.nn import Conv, batch_norm
 
 # He et al. 2015, arXiv:1502.01852, fan-in form.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
-
-
-def _conv(width: int, stride: int, name: str) -> nn.Module:
-    options: dict[str, Any] = {
-        "padding": ((1, 1), (1, 1)),
-        "use_bias": False,
-        "kernel_init": he_normal,
-    }
-    if stride == 1:
-        return Conv(width, (3, 3), name=name, **options)
-    return nn.Conv(width, (3, 3), (stride, stride), name=name, **options)
+conv = partial(Conv, use_bias=False, kernel_init=he_normal)
 
 
 class Block(nn.Module):
@@ -37,8 +26,9 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b p q d"]:
         norm, s = partial(batch_norm, train=train), self.stride
-        y = jax.nn.relu(norm(name="bn1")(_conv(self.width, s, "conv1")(x)))
-        y = norm(name="bn2")(_conv(self.width, 1, "conv2")(y))
+        y = conv(self.width, (3, 3), (s, s), padding=1, name="conv1")(x)
+        y = jax.nn.relu(norm(name="bn1")(y))
+        y = norm(name="bn2")(conv(self.width, (3, 3), name="conv2")(y))
         new = self.width - x.shape[-1]
         shortcut = jnp.pad(x[:, ::s, ::s], ((0, 0), (0, 0), (0, 0), (new // 2, new - new // 2)))
         return jax.nn.relu(y + shortcut)
@@ -55,7 +45,7 @@ class ResNetCifar(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b classes"]:
-        x = _conv(self.width, 1, "conv1")(image)
+        x = conv(self.width, (3, 3), name="conv1")(image)
         x = jax.nn.relu(batch_norm(train=train, name="bn1")(x))
         for i in range(3):
             for j in range(self.blocks):

@@ -11,7 +11,7 @@ from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
 from dljax.nn import Conv, Dropout, dense
-from dljax.nn.sides import check_sides
+from dljax.nn.pyramid import check_sides
 
 # As in the paper's code: uniform with variance 1 / fan_avg, and zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
@@ -111,7 +111,7 @@ class DDPM(nn.Module):
                 skips.append(x)
             if level < last:
                 pad = ((0, 1), (0, 1))  # TensorFlow's SAME on even sides
-                conv = nn.Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")
+                conv = Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")
                 x = conv(x)
                 skips.append(x)
         x = block(x, self.widths[-1], "middle_0", True)

@@ -9,7 +9,7 @@ from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
 from dljax.nn import Conv, ConvTranspose, Dropout, max_pool
-from dljax.nn.sides import check_sides
+from dljax.nn.pyramid import check_sides
 
 # Section 3: a Gaussian of standard deviation sqrt(2 / N), N the inputs of a neuron.
 _HE = nn.initializers.variance_scaling(2.0, "fan_in", "normal")

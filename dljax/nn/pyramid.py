@@ -1,14 +1,17 @@
-"""What a network that halves its images can take."""
+"""Pyramids of maps: networks that halve their images level by level."""
 
 from dljax.errors import UserError
 
 
 def check_sides(shape: tuple[int, ...], levels: int, what: str) -> None:
-    """Hold images of ``shape`` [b, h, w, c] to sides that a network of so many levels can halve: else a
-    skip meets an upsampled map of another size.
+    """Check that ``levels`` levels can halve images of ``shape`` [b, h, w, c]: a skip would else meet
+    an upsampled map of another size.
+
+    Args:
+        what: the network, for the message: "a U-Net".
 
     Raises:
-        UserError: they are no multiples of ``2 ** (levels - 1)``.
+        UserError: a side is no multiple of ``2 ** (levels - 1)``.
     """
     h, w = shape[1:3]
     unit = 2 ** (levels - 1)
