@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State
-from dljax.types import Key
+from dljax.types import Key, PyTree
 
 if TYPE_CHECKING:
     from dljax.loading import Origin
@@ -50,6 +50,46 @@ def carry_params(old: State, fresh: State) -> State:
     # Two leaves of a state must not be one buffer: the step is given both to overwrite.
     ema = None if fresh.ema is None else jax.tree.map(jnp.copy, ema)
     return fresh._replace(step=old.step, params=old.params, extra=old.extra, ema=ema)
+
+
+def go_on(before: State | None, fresh: State) -> State:
+    """Start a phase: players that were trained before go on, new ones begin.
+
+    The step goes on, the optimizers begin anew, and a moving average goes on from the last phase's,
+    or else from its parameters.
+
+    Raises:
+        UserError: a player of the same name has other parameters.
+    """
+    if before is None:
+        return fresh
+
+    def known(old: Mapping[str, PyTree], new: Mapping[str, PyTree]) -> dict[str, PyTree]:
+        return {name: old[name] if name in before.params else tree for name, tree in new.items()}
+
+    for name in set(before.params) & set(fresh.params):
+        _same(name, before.params[name], fresh.params[name])
+    params = known(before.params, fresh.params)
+    ema = None
+    if fresh.ema is not None:
+        # Two leaves of a state must not be one buffer: the step is given both to overwrite.
+        ema = jax.tree.map(jnp.copy, known(before.ema or before.params, fresh.ema))
+    extra = known(before.extra, fresh.extra)
+    return fresh._replace(step=before.step, params=params, extra=extra, ema=ema)
+
+
+def _same(player: str, old: PyTree, new: PyTree) -> None:
+    shapes = [
+        {jax.tree_util.keystr(p, simple=True, separator="/"): x.shape for p, x in leaves}
+        for leaves in map(jax.tree_util.tree_leaves_with_path, (old, new))
+    ]
+    for path in sorted({*shapes[0], *shapes[1]}):
+        then, now = (shape.get(path, "absent") for shape in shapes)
+        if then != now:
+            raise UserError(
+                f"player {player!r} cannot go on: {path} was {then} in the last phase and is {now} "
+                "in this one; name the players apart, or give the phase a start of its own"
+            )
 
 
 @dataclass(frozen=True)
