@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # (state, key) -> an image, float [h, w] or [h, w, 3] in 0..1, or a text
 View = Callable[[State, Key], Any]
 Carry = Callable[[State, State], State]
+# (the last phase's final state or None, a fresh state) -> the first state of a phase
+Start = Callable[[State | None, State], State]
 
 
 class Expect(NamedTuple):

@@ -72,11 +72,6 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(f"{name!r:.100}" for name in names[:3]) + more
 
 
-def flat(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Path ("params/conv1/kernel") -> leaf, of nested variables."""
-    return flatten_dict(dict(variables), sep="/")
-
-
 def to_variables(entries: Iterable[Entry], state: Mapping[str, Any]) -> dict[str, Any]:
     """The collections here, from the flat arrays there.
 
@@ -134,7 +129,7 @@ def from_variables(entries: Iterable[Entry], variables: Mapping[str, Any]) -> di
         UserError: a variable is missing, or has no entry and would be lost.
     """
     entries = [entry for entry in entries if entry.path]
-    leaves = flat(variables)
+    leaves = flatten_dict(dict(variables), sep="/")
     lost = leaves.keys() - {entry.path for entry in entries}
     missing = [entry.path for entry in entries if entry.path not in leaves]
     if lost or missing:

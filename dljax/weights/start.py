@@ -13,13 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.errors import UserError
-from dljax.experiment import go_on
+from dljax.experiment import Start, go_on
 from dljax.learner import State
 from dljax.types import PyTree
 from dljax.weights.files import read
-from dljax.weights.mapping import Entry, flat, some, to_variables
-
-Start = Callable[[State | None, State], State]
+from dljax.weights.mapping import Entry, some, to_variables
 
 
 def load(
@@ -151,7 +149,7 @@ def _begin(
     params, extra, ema = dict(state.params), dict(state.extra), dict(state.ema or {})
     for name, variables in found.items():
         here = {"params": fresh.params[name], **fresh.extra.get(name, {})}
-        filled = _filled(here, flat(variables), keep, f"{source} does not fit player {name!r}")
+        filled = _filled(here, variables, keep, f"{source} does not fit player {name!r}")
         params[name] = filled.pop("params")
         if name in extra:
             extra[name] = filled
@@ -160,35 +158,38 @@ def _begin(
     return state._replace(params=params, extra=extra, ema=None if state.ema is None else ema)
 
 
+def _path(keys: Any) -> str:
+    return jax.tree_util.keystr(keys, simple=True, separator="/")
+
+
+def _by_path(tree: PyTree) -> dict[str, Any]:
+    return {_path(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
 def _filled(
-    fresh: dict[str, PyTree], found: dict[str, Any], keep: Callable[[str], bool], what: str
+    fresh: dict[str, PyTree], found: Mapping[str, PyTree], keep: Callable[[str], bool], what: str
 ) -> dict[str, PyTree]:
     """``fresh`` with the leaves of ``found``, in the type and on the devices of those they replace."""
-
-    def path(keys: Any) -> str:
-        return jax.tree_util.keystr(keys, simple=True, separator="/")
-
-    leaves = {path(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(fresh)}
-    wanted = {name for name in leaves if not keep(name)}
-    missing = sorted(wanted - found.keys())
-    unknown = sorted(name for name in found.keys() - leaves.keys() if not keep(name))
-    if missing or unknown:
-        lacks = f"there is no {some(missing)}" if missing else ""
-        holds = f"here is no {some(unknown)}" if unknown else ""
-        raise UserError(
-            f"{what}: {'; '.join(filter(None, (lacks, holds)))}; keep= says what is to stay fresh"
-        )
-    for name in sorted(wanted):
-        if np.shape(found[name]) != leaves[name].shape:
-            raise UserError(
-                f"{what}: {name} has shape {np.shape(found[name])}, expected {leaves[name].shape}; "
-                "keep= says what is to stay fresh"
-            )
+    old, new = _by_path(fresh), _by_path(found)
+    wanted = {path for path in old if not keep(path)}
+    missing = sorted(wanted - new.keys())
+    unknown = sorted(path for path in new.keys() - old.keys() if not keep(path))
+    wrong = sorted(path for path in wanted & new.keys() if np.shape(new[path]) != old[path].shape)
+    faults = []
+    if missing:
+        faults.append(f"there is no {some(missing)}")
+    if unknown:
+        faults.append(f"here is no {some(unknown)}")
+    for path in wrong[:1]:
+        faults.append(f"{path} has shape {np.shape(new[path])}, expected {old[path].shape}")
+    if faults:
+        raise UserError(f"{what}: {'; '.join(faults)}; keep= says what is to stay fresh")
 
     def placed(keys: Any, leaf: jax.Array) -> jax.Array:
-        if path(keys) not in wanted:
+        path = _path(keys)
+        if path not in wanted:
             return leaf
         # A copy: a mapped file is not to be given to a step that writes to its state.
-        return jax.device_put(np.array(found[path(keys)], leaf.dtype), leaf.sharding)
+        return jax.device_put(np.array(new[path], leaf.dtype), leaf.sharding)
 
     return jax.tree_util.tree_map_with_path(placed, fresh)
