@@ -157,3 +157,29 @@ def test_there_and_back(row):
     jax.tree.map(
         np.testing.assert_array_equal, to_variables(other, saved), to_variables(entries, state)
     )
+
+
+# Arrays of the libraries' files that are no weights of their own.
+BESIDES = {
+    "transformers' GPT-2": (
+        "lm_head.weight",
+        "transformer.h.0.attn.bias",
+        "transformer.h.2.attn.masked_bias",
+    ),
+    "torch's CIFAR ResNet-20": ("layer3.2.bn2.num_batches_tracked",),
+    "torchvision's ResNet-50": (
+        "bn1.num_batches_tracked",
+        "layer1.0.downsample.1.num_batches_tracked",
+        "layer4.2.bn3.num_batches_tracked",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDES)
+def test_what_their_files_hold_besides(name):
+    model, zeros = empty(ROWS[name])
+    entries = ROWS[name].names.entries(model)
+    state = from_variables(entries, zeros)
+    assert not state.keys() & set(BESIDES[name])
+    more = {**state, **{other: np.array(5) for other in BESIDES[name]}}
+    jax.tree.map(np.testing.assert_array_equal, to_variables(entries, more), dict(zeros))

@@ -225,6 +225,13 @@ def test_npz(tmp_path):
     path.write_bytes(whole.replace(b"'descr'", b"'desc\xff'"))
     with refused("x.npz is damaged"):
         weights.read(path)
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as archive:
+        member = archive.read("a.b.npy")
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("a.b.npy", member)
+    with refused("x.npz is damaged", "a name occurs twice"):
+        weights.read(path)
 
 
 def test_what_cannot_be_read(tmp_path):

@@ -61,7 +61,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
 def _pickle(path: Path) -> UserError:
     torch = f"torch.load({path.name!r}, map_location='cpu', weights_only=True)"
     return UserError(
-        f"{path} is a pickle, which may run code; convert it where torch is: python -c "
+        f"{path} is a pickle, which may run code; convert it, or the state_dict in it, where torch is: "
+        "python -c "
         f'"import torch; from safetensors.torch import save_file; '
         f'save_file({torch}, {path.with_suffix(".safetensors").name!r})"'
     )
@@ -102,11 +103,9 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if size < 10 or length > min(size - 8, _LONGEST):
+            if length > min(size - 8, _LONGEST):
                 raise ValueError(f"a header of {length} bytes in a file of {size}")
             header = json.loads(file.read(length), object_pairs_hook=_unique)
-        if not isinstance(header, dict):
-            raise ValueError("the header is no table")
         header.pop("__metadata__", None)
         data = np.memmap(path, np.uint8, "r")[8 + length :]
         arrays, spans = {}, []

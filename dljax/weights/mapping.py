@@ -1,4 +1,4 @@
-"""Name maps as data: which array of another library is which variable here. numpy only."""
+"""Name maps as data: which array of another library is which variable here."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
