@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "rules": NEUTRAL | {"learner", "tasks"},
     "learner": NEUTRAL,
     "data": NEUTRAL,
-    "weights": NEUTRAL,
+    "weights": NEUTRAL | {"learner", "experiment", "runtime"},
     "beside": NEUTRAL,
     "experiment": NEUTRAL | {"data", "learner", "loading"},
     "loading": NEUTRAL | {"experiment", "knobs", "beside"},

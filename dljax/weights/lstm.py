@@ -1,31 +1,26 @@
 """The language model of PyTorch's ``examples/word_language_model``: encoder, rnn (torch.nn.LSTM),
-decoder. Its gates have the same order as ours; its two biases are one here, their sum.
+decoder. Its gates have the same order as ours.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from dljax.weights.mapping import Entry, to_params
+from dljax.weights.layers import DENSE, dense, embed
+from dljax.weights.mapping import Entry, Join
+
+# Its two biases are added wherever they are used; back, the first has all of it.
+_ADDED = Join(np.add, lambda bias: (bias, np.zeros_like(bias)))
 
 
-def _entries(layers: int) -> list[Entry]:
-    out = [
-        Entry("embed/embedding", "encoder.weight"),
-        Entry("head/kernel", "decoder.weight", (1, 0)),
-        Entry("head/bias", "decoder.bias"),
-    ]
-    for i in range(layers):
-        out.append(Entry(f"lstm{i}/w_x", f"rnn.weight_ih_l{i}", (1, 0)))
-        out.append(Entry(f"lstm{i}/w_h", f"rnn.weight_hh_l{i}", (1, 0)))
+def entries(model: Any) -> list[Entry]:
+    """The map for an LSTM."""
+    out = [*embed("embed", "encoder"), *dense("head", "decoder")]
+    for i in range(model.layers):
+        biases = (f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}")
+        out += [
+            Entry(f"params/lstm{i}/w_x", f"rnn.weight_ih_l{i}", DENSE),
+            Entry(f"params/lstm{i}/w_h", f"rnn.weight_hh_l{i}", DENSE),
+            Entry(f"params/lstm{i}/bias", biases, join=_ADDED),
+        ]
     return out
-
-
-def from_torch(state: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """Our parameters from its ``state_dict``."""
-    params = to_params(_entries(layers), state)
-    for i in range(layers):
-        both = (np.asarray(state[f"rnn.bias_{kind}_l{i}"]) for kind in ("ih", "hh"))
-        params[f"lstm{i}"]["bias"] = sum(both)
-    return params

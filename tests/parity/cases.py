@@ -4,6 +4,8 @@ import numpy as np
 
 GPT2 = {"vocabulary": 41, "context": 24, "layers": 3, "heads": 4, "features": 32}
 LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}
+DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
+RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 
 
 def tokens() -> np.ndarray:
@@ -17,3 +19,14 @@ def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pairs = upper[rng.permutation(len(upper))[:24]].astype(np.int32)
     senders, receivers = np.concatenate([pairs, pairs[:, ::-1]]).T
     return rng.normal(size=(12, 10)).astype(np.float32), senders, receivers
+
+
+def image(side: int) -> np.ndarray:
+    """Two images, [b, h, w, c]."""
+    return np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
+
+
+def noisy() -> tuple[np.ndarray, np.ndarray]:
+    """Two images of 16 x 16, [b, h, w, c], and their times."""
+    image = np.random.default_rng(0).normal(size=(2, 3, 16, 16)).astype(np.float32)
+    return image.transpose(0, 2, 3, 1), np.array([3, 871])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from cases import DDPM, noisy
 from diffusers import UNet2DModel
 from recipe import weights
 
@@ -19,21 +20,22 @@ def main() -> None:
         sample_size=16,
         in_channels=3,
         out_channels=3,
-        block_out_channels=(8, 16, 16),
+        block_out_channels=DDPM["widths"],
         down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=2,
+        layers_per_block=DDPM["layers"],
         downsample_padding=0,
         flip_sin_to_cos=False,
         freq_shift=1,
         norm_eps=1e-6,
-        norm_num_groups=4,
+        norm_num_groups=DDPM["groups"],
         attention_head_dim=None,
     ).eval()
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights(shapes).items()})
-    image = np.random.default_rng(0).normal(size=(2, 3, 16, 16)).astype(np.float32)
-    out = model(torch.from_numpy(image), torch.tensor([3, 871])).sample
+    image, time = noisy()
+    image = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
+    out = model(image, torch.from_numpy(time)).sample
     np.savez_compressed(GOLDEN / "ddpm.npz", output=out.numpy())
 
 

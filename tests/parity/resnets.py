@@ -9,8 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
+from cases import RESNETS, image
 from recipe import weights
-from resnet_cases import VARIANTS, image
 from torch import nn
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,7 +53,7 @@ class Cifar(nn.Module):
 @torch.no_grad()
 def main() -> None:
     out = {}
-    for name, side in VARIANTS.items():
+    for name, side in RESNETS.items():
         if name == "cifar20":
             net = Cifar(3)
         else:

@@ -1,0 +1,195 @@
+"""Starts of a phase: from a file of weights, from another run.
+
+A start is (the last phase's final state or None, a fresh state) -> the phase's first state. Those here
+give some players other variables; the rest go on as they do without one (``experiment.go_on``).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dljax.errors import UserError
+from dljax.experiment import Start, go_on
+from dljax.learner import State
+from dljax.types import PyTree
+from dljax.weights.files import read
+from dljax.weights.mapping import Entry, some, to_variables
+
+
+def load(
+    file: str | Path,
+    entries: Iterable[Entry],
+    player: str = "model",
+    keep: Callable[[str], bool] = lambda path: False,
+) -> Start:
+    """The start of a player from a file of weights, which is read when the phase begins.
+
+    Args:
+        file: safetensors or npz, with the names of ``entries``.
+        keep: path ("params/head/kernel") -> whether that variable stays fresh, e.g. a classifier's
+            last layer; the file may have it in any shape, or not at all.
+
+    Raises:
+        UserError: (the start) the file cannot be read, an array is missing, unknown or of another
+            shape, or there is no such player.
+    """
+    named = [e._replace(path="") if e.path and keep(e.path) else e for e in entries]
+
+    def start(before: State | None, fresh: State) -> State:
+        return _begin(before, fresh, {player: to_variables(named, read(file))}, str(file), keep)
+
+    return start
+
+
+def from_run(
+    run: str | Path,
+    players: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    step: int | None = None,
+    keep: Callable[[str], bool] = lambda path: False,
+) -> Start:
+    """The start of some players from a checkpoint of another run: with the variables that it would be
+    used with, the moving average where it has one. Its folder is only read, also while it trains.
+
+    Args:
+        players: of that run; by default all.
+        rename: its name of a player -> the name here, where they differ.
+        step: of the checkpoint; by default the newest.
+        keep: as in ``load``.
+
+    Raises:
+        UserError: (the start) there is no such run, step or player, or one is of another shape.
+    """
+
+    def start(before: State | None, fresh: State) -> State:
+        raw = restore_raw(run, step)
+        if np.ndim(raw["step"]) and not jnp.ndim(fresh.step):
+            raw = jax.tree.map(lambda x: x[0], raw)  # the first of several seeds
+        params, extra = _in_use(raw)
+        wanted = list(params) if players is None else players
+        absent = [name for name in wanted if name not in params]
+        if absent:
+            raise UserError(f"{run} has no player {some(absent)}; it has {', '.join(params)}")
+        here = dict(rename or {})
+        found = {
+            here.get(name, name): {"params": params[name], **(extra.get(name) or {})}
+            for name in wanted
+        }
+        return _begin(before, fresh, found, str(run), keep)
+
+    return start
+
+
+def restore_raw(run: str | Path, step: int | None = None) -> dict[str, Any]:
+    """Step, params, extra and ema of a run's checkpoint (by default the newest), without its learner.
+
+    Returns:
+        A dict with these keys: nested dicts of NumPy arrays, on the host whatever devices they were
+        saved from; ``ema`` may be None.
+
+    Raises:
+        UserError: the folder has no checkpoint, or not that one, or it is damaged.
+    """
+    import orbax.checkpoint as ocp
+
+    from dljax.runtime.checkpoints import Checkpoints
+
+    run = Path(run)
+    steps: list[int] = []
+    if (run / "checkpoints").is_dir():
+        with Checkpoints(run, 1, read_only=True) as saved:
+            steps = saved.all()
+    if not steps:
+        raise UserError(f"{run} holds no checkpoint: name the folder of a run that has saved one")
+    if step is None:
+        step = steps[-1]
+    if step not in steps:
+        raise UserError(f"{run} holds no step {step}; it has {', '.join(map(str, steps))}")
+    folder = run.absolute() / "checkpoints" / str(step) / "default"
+    try:
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            tree = checkpointer.metadata(folder).item_metadata.tree
+            wanted = {name: tree[name] for name in ("step", "params", "extra", "ema")}
+            on_host = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
+            args = ocp.args.PyTreeRestore(wanted, restore_args=on_host, partial_restore=True)
+            return checkpointer.restore(folder, args=args)
+    except Exception as error:  # whatever Orbax and TensorStore find in damaged files
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"checkpoint {step} of {run} is damaged ({first[:200]})") from None
+
+
+def _in_use(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(params, extra) by player, as ``Learner.chosen`` has them: ``keep_best``'s, or the average."""
+    best = raw["extra"].get("best") or {}
+    if set(best) == {"score", "step", "params", "extra"}:
+        return best["params"], best["extra"]
+    return raw["ema"] or raw["params"], raw["extra"]
+
+
+def _begin(
+    before: State | None,
+    fresh: State,
+    found: Mapping[str, Mapping[str, PyTree]],
+    source: str,
+    keep: Callable[[str], bool],
+) -> State:
+    """The first state of a phase in which the players of ``found`` have those variables."""
+    absent = [name for name in found if name not in fresh.params]
+    if absent:
+        players = ", ".join(fresh.params)
+        raise UserError(f"{source}: this phase has no player {some(absent)}; it has {players}")
+    if before is not None:
+        rest = {name: tree for name, tree in before.params.items() if name not in found}
+        before = before._replace(params=rest)
+    state = go_on(before, fresh)
+    params, extra, ema = dict(state.params), dict(state.extra), dict(state.ema or {})
+    for name, variables in found.items():
+        here = {"params": fresh.params[name], **fresh.extra.get(name, {})}
+        filled = _filled(here, variables, keep, f"{source} does not fit player {name!r}")
+        params[name] = filled.pop("params")
+        if name in extra:
+            extra[name] = filled
+        # Two leaves of a state must not be one buffer: the step is given both to overwrite.
+        ema[name] = jax.tree.map(jnp.copy, params[name])
+    return state._replace(params=params, extra=extra, ema=None if state.ema is None else ema)
+
+
+def _path(keys: Any) -> str:
+    return jax.tree_util.keystr(keys, simple=True, separator="/")
+
+
+def _by_path(tree: PyTree) -> dict[str, Any]:
+    return {_path(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _filled(
+    fresh: dict[str, PyTree], found: Mapping[str, PyTree], keep: Callable[[str], bool], what: str
+) -> dict[str, PyTree]:
+    """``fresh`` with the leaves of ``found``, in the type and on the devices of those they replace."""
+    old, new = _by_path(fresh), _by_path(found)
+    wanted = {path for path in old if not keep(path)}
+    missing = sorted(wanted - new.keys())
+    unknown = sorted(path for path in new.keys() - old.keys() if not keep(path))
+    wrong = sorted(path for path in wanted & new.keys() if np.shape(new[path]) != old[path].shape)
+    faults = []
+    if missing:
+        faults.append(f"there is no {some(missing)}")
+    if unknown:
+        faults.append(f"here is no {some(unknown)}")
+    for path in wrong[:1]:
+        faults.append(f"{path} has shape {np.shape(new[path])}, expected {old[path].shape}")
+    if faults:
+        raise UserError(f"{what}: {'; '.join(faults)}; keep= says what is to stay fresh")
+
+    def placed(keys: Any, leaf: jax.Array) -> jax.Array:
+        path = _path(keys)
+        if path not in wanted:
+            return leaf
+        # A copy: a mapped file is not to be given to a step that writes to its state.
+        return jax.device_put(np.array(new[path], leaf.dtype), leaf.sharding)
+
+    return jax.tree_util.tree_map_with_path(placed, fresh)

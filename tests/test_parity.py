@@ -1,0 +1,185 @@
+"""The same weights in a reference implementation and here give the same outputs.
+
+Its outputs are stored by the scripts in ``tests/parity``. The weights are made again from names and
+shapes, which the entries of ``dljax.weights`` invert from our variables, and come here through them.
+"""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from parity.cases import DDPM, GPT2, LSTM, RESNETS, graph, image, noisy, tokens
+from parity.recipe import weights
+
+from dljax import models
+from dljax.models.convnets import resnet, resnet_cifar
+from dljax.models.diffusion import ddpm
+from dljax.models.graphs import gat, gcn
+from dljax.models.recurrent import lstm
+from dljax.models.transformers import gpt
+from dljax.weights import ddpm as ddpm_names
+from dljax.weights import from_variables, renamed, to_variables
+from dljax.weights import gat as gat_names
+from dljax.weights import gcn as gcn_names
+from dljax.weights import gpt as gpt_names
+from dljax.weights import lstm as lstm_names
+from dljax.weights import resnet as resnet_names
+from dljax.weights import resnet_cifar as resnet_cifar_names
+
+GOLDEN = Path(__file__).parent / "parity" / "golden"
+
+
+class Row(NamedTuple):
+    """One comparison.
+
+    Attributes:
+        architecture, variant, changes: our model.
+        names: its file in ``dljax.weights``.
+        inputs: of the model, beside ``train``.
+        golden: the file, and the name in it.
+        tolerance: absolute, as a share of the largest value; and relative.
+        channels_first: the reference's output has its channels before its sides.
+    """
+
+    architecture: ModuleType
+    variant: str
+    changes: dict[str, Any]
+    names: ModuleType
+    inputs: tuple[np.ndarray, ...]
+    golden: tuple[str, str]
+    tolerance: tuple[float, float]
+    channels_first: bool = False
+
+
+# float32 sums of at most 128 terms through at most 3 blocks: some ulps of the largest.
+SHORT = (2e-6, 2e-5)
+# float32 sums of up to 4608 terms through up to 53 layers, where errors add as a random walk:
+# sqrt(53) x sqrt(4608) x 6e-8 = 3e-5 of the largest value.
+DEEP = (3e-5, 1e-7)
+# float32 through some 40 layers and norms: 1e-4 of the largest, where a wrong link is of order 1.
+NORMS = (1e-4, 0.0)
+
+SEQUENCES = "sequences_and_graphs.npz"
+ROWS = {
+    "transformers' GPT-2": Row(
+        gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
+    ),
+    "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
+    "PyG's GCN": Row(
+        gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
+    ),
+    "PyG's GAT": Row(
+        gat,
+        "cora",
+        {"features": 3, "heads": 4, "classes": 5},
+        gat_names,
+        graph(),
+        (SEQUENCES, "gat"),
+        SHORT,
+    ),
+    "diffusers' UNet2DModel": Row(
+        ddpm, "cifar10", DDPM, ddpm_names, noisy(), ("ddpm.npz", "output"), NORMS, True
+    ),
+    "torch's CIFAR ResNet-20": Row(
+        resnet_cifar,
+        "20",
+        {},
+        resnet_cifar_names,
+        (image(RESNETS["cifar20"]),),
+        ("resnets.npz", "cifar20"),
+        DEEP,
+    ),
+    **{
+        f"torchvision's ResNet-{name}": Row(
+            resnet,
+            name,
+            {"classes": 10},
+            resnet_names,
+            (image(RESNETS[name]),),
+            ("resnets.npz", name),
+            DEEP,
+        )
+        for name in ("18", "50")
+    },
+}
+table = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+
+
+def empty(row: Row) -> tuple[Any, Any]:
+    """The model, and its variables as zeros."""
+    model = models.build(row.architecture, row.variant, **row.changes)
+    inputs = map(jnp.asarray, row.inputs)
+    shapes = jax.eval_shape(lambda *x: model.init(jax.random.key(0), *x, train=False), *inputs)
+    return model, jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+
+
+def recipe(entries, variables) -> dict[str, np.ndarray]:
+    """The reference's state."""
+    here = from_variables(entries, variables)
+    return weights({name: array.shape for name, array in here.items()})
+
+
+@table
+def test_same_weights_same_outputs(row):
+    model, zeros = empty(row)
+    entries = row.names.entries(model)
+    variables = to_variables(entries, recipe(entries, zeros))
+    assert jax.tree.map(np.shape, variables) == jax.tree.map(np.shape, dict(zeros))
+    variables = jax.tree.map(jnp.asarray, variables)
+    inputs = map(jnp.asarray, row.inputs)
+    out = jax.jit(lambda v, *x: model.apply(v, *x, train=False))(variables, *inputs)
+    file, name = row.golden
+    golden = np.load(GOLDEN / file)[name]
+    golden = golden.transpose(0, 2, 3, 1) if row.channels_first else golden
+    share, relative = row.tolerance
+    np.testing.assert_allclose(out, golden, atol=share * np.abs(golden).max(), rtol=relative)
+
+
+@table
+def test_there_and_back(row):
+    """Bit for bit, also under other names; but of two biases that are added, the first has all."""
+    model, zeros = empty(row)
+    entries = row.names.entries(model)
+    state = recipe(entries, zeros)
+    back = from_variables(entries, to_variables(entries, state))
+    for i in range(2 if row.architecture is lstm else 0):
+        first, second = f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}"
+        state[first], state[second] = state[first] + state[second], 0 * state[second]
+    assert back.keys() == state.keys()
+    for name in state:
+        np.testing.assert_array_equal(back[name], state[name], name)
+    saved = {f"module.{name}": array for name, array in state.items()}
+    other = renamed(entries, "", "module.")
+    jax.tree.map(
+        np.testing.assert_array_equal, to_variables(other, saved), to_variables(entries, state)
+    )
+
+
+# Arrays of the libraries' files that are no weights of their own.
+BESIDES = {
+    "transformers' GPT-2": (
+        "lm_head.weight",
+        "transformer.h.0.attn.bias",
+        "transformer.h.2.attn.masked_bias",
+    ),
+    "torch's CIFAR ResNet-20": ("layer3.2.bn2.num_batches_tracked",),
+    "torchvision's ResNet-50": (
+        "bn1.num_batches_tracked",
+        "layer1.0.downsample.1.num_batches_tracked",
+        "layer4.2.bn3.num_batches_tracked",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDES)
+def test_what_their_files_hold_besides(name):
+    model, zeros = empty(ROWS[name])
+    entries = ROWS[name].names.entries(model)
+    state = from_variables(entries, zeros)
+    assert not state.keys() & set(BESIDES[name])
+    more = {**state, **{other: np.array(5) for other in BESIDES[name]}}
+    jax.tree.map(np.testing.assert_array_equal, to_variables(entries, more), dict(zeros))
