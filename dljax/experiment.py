@@ -74,7 +74,7 @@ class Phase:
         steps: how many.
         evals: name -> EvalSet, measured as "name/metric".
         looks: name -> Look, drawn with every evaluation; its numbers are "name/number".
-        every: steps between evaluations; 0 evaluates at the end only. There is always one at the
+        every: steps of the phase between evaluations; 0 evaluates at the end only. There is always one at the
             end, and none within a tenth of this before it.
         start: makes the first state; by default ``go_on``.
         name: stands before the metrics where there are several phases; by default its number.

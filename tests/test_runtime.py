@@ -20,7 +20,7 @@ from dljax.experiment import Phase
 from dljax.learner import Learner, State, freeze, learn
 from dljax.runtime import feeder
 from dljax.runtime.execute import make_executor
-from dljax.runtime.feeder import Ahead, InFlight, calls
+from dljax.runtime.feeder import Ahead, Edge, InFlight, calls
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.profile import Mesh
@@ -183,11 +183,15 @@ def test_scanned_steps_give_the_same_run(tmp_path):
 
 
 def test_schedule_is_a_function_of_the_step():
-    whole = list(calls(0, 23, 4, (10,)))
+    edges = (Edge(10), Edge(0))
+    whole = list(calls(0, 23, 4, edges))
     assert whole == [(0, 4), (4, 4), (8, 1), (9, 1), (10, 1), (11, 1), (12, 4), (16, 4), (20, 1),
                      (21, 1), (22, 1)]  # fmt: skip
     for first, _ in whole:
-        assert list(calls(first, 23, 4, (10,))) == [c for c in whole if c[0] >= first]
+        assert list(calls(first, 23, 4, edges)) == [c for c in whole if c[0] >= first]
+    # Every ten steps since the third: the call at 12 would pass the edge at 13.
+    since = list(calls(8, 18, 4, (Edge(10, 3),)))
+    assert since == [(8, 4), (12, 1), (13, 1), (14, 1), (15, 1), (16, 1), (17, 1)]
 
 
 def test_ahead_passes_errors_on_and_ends():

@@ -123,9 +123,10 @@ def learn(
     """
     by_name = tx if isinstance(tx, Mapping) else dict.fromkeys(task.losses, tx)
     every = every or {}
-    for name in (*task.losses, *by_name, *every):
+    for name in (*by_name, *every):
         if name not in task.losses:
             raise UserError(f"no player {name!r} in this task; {nearest(name, task.losses)}")
+    for name in task.losses:
         if not isinstance(by_name.get(name), optax.GradientTransformation):
             found = type(by_name.get(name)).__name__
             raise UserError(f"player {name!r}: expected an optax optimizer, found {found}")

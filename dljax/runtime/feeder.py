@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -14,15 +14,28 @@ import jax
 _GROUP, _GROUP_SECONDS = 8, 0.1
 
 
-def calls(start: int, stop: int, k: int, edges: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+class Edge(NamedTuple):
+    """A step at which the loop stops to save or measure: every so many steps since one; 0 for none."""
+
+    every: int
+    since: int = 0
+
+    def at(self, step: int) -> bool:
+        return bool(self.every) and (step - self.since) % self.every == 0
+
+    def after(self, step: int) -> int:
+        return step + self.every - (step - self.since) % self.every
+
+
+def calls(start: int, stop: int, k: int, edges: tuple[Edge, ...]) -> Iterator[tuple[int, int]]:
     """(first step, how many) of each call from ``start`` to ``stop``: ``k`` steps at multiples of
-    ``k``, single steps where an edge (a multiple of one of ``edges``) is nearer than that.
+    ``k``, single steps where an edge is nearer than that.
 
     A function of the step alone, so an interrupted run groups its steps as an uninterrupted one.
     """
     step = start
     while step < stop:
-        edge = min([stop, *((step // every + 1) * every for every in edges if every)])
+        edge = min([stop, *(edge.after(step) for edge in edges if edge.every)])
         size = k if step % k == 0 and step + k <= edge else 1
         yield step, size
         step += size

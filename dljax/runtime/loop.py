@@ -17,7 +17,7 @@ from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import Jit, make_executor
-from dljax.runtime.feeder import Ahead, InFlight, calls
+from dljax.runtime.feeder import Ahead, Edge, InFlight, calls
 from dljax.runtime.measure import (
     check_finite,
     evaluate,
@@ -124,6 +124,16 @@ class Stage(NamedTuple):
     offset: int
     end: int
 
+    @property
+    def evaluations(self) -> Edge:
+        return Edge(self.phase.every, self.offset)
+
+    def evaluates(self, done: int) -> bool:
+        """Whether there is an evaluation after step ``done``."""
+        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
+        last = 0 < self.end - done <= self.phase.every // 10
+        return done == self.end or (self.evaluations.at(done) and not last)
+
 
 class Run:
     """A run on its way: where it is written, and what was measured last."""
@@ -228,7 +238,7 @@ class Run:
     def _steps(self, stage: Stage, executor: Jit, state: Any) -> Any:
         """The steps that are left of a phase."""
         phase, start = stage.phase, max(self.begun_at, stage.offset)
-        edges = (phase.every, self.profile.checkpoint_every)
+        edges = (stage.evaluations, Edge(self.profile.checkpoint_every))
         batches = (
             (first, k, executor.place(first - stage.offset, k))
             for first, k in calls(start, stage.end, self.profile.steps_per_call, edges)
@@ -246,7 +256,7 @@ class Run:
                     self._read(stage, executor, *call)  # of the steps before, while this one runs
                 done = first + k
                 stopping = self.stop.requested(done)
-                if stopping or any(self._due(stage, every, done) for every in edges):
+                if stopping or done == stage.end or any(edge.at(done) for edge in edges):
                     for call in flying.rest():
                         self._read(stage, executor, *call)
                     self._edge(stage, executor, executor.whole(state), done, stopping)
@@ -254,14 +264,6 @@ class Run:
             feeder.close()
             gc.unfreeze()
         return state
-
-    def _due(self, stage: Stage, every: int, done: int) -> bool:
-        return done == stage.end or bool(every and done % every == 0)
-
-    def _evaluates(self, stage: Stage, done: int) -> bool:
-        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
-        last = 0 < stage.end - done <= stage.phase.every // 10
-        return self._due(stage, stage.phase.every, done) and not last
 
     def _read(self, stage: Stage, executor: Jit, first: int, k: int, packed: jax.Array) -> None:
         """Log a call's metrics, once they are there."""
@@ -281,11 +283,11 @@ class Run:
 
     def _edge(self, stage: Stage, executor: Jit, state: State, done: int, stopping: bool) -> None:
         """Save, measure, stop, in this order: what is measured may fail, and loses no step then."""
-        evaluates = self._evaluates(stage, done)
         every = self.profile.checkpoint_every
-        if stopping or self._due(stage, every, done) or (evaluates and every):
+        due = done == stage.end or Edge(every).at(done) or (every and stage.evaluates(done))
+        if stopping or due:
             self.saved.save(done, state)
-        if evaluates:
+        if stage.evaluates(done):
             self._measure(stage, executor, state, done)
         else:
             self._note(stage, executor.names, done)
@@ -330,7 +332,7 @@ class Run:
     def _measure_again(self, stage: Stage, executor: Jit, state: Any) -> None:
         """Evaluate where a run was killed between a save and the evaluation after it."""
         done = self.begun_at
-        if not self._evaluates(stage, done) or not stage.phase.evals or self.folder.finished():
+        if not stage.evaluates(done) or not stage.phase.evals or self.folder.finished():
             return
         names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}
         measured = tuple(f"{stage.prefix}{name}/" for name in stage.phase.evals)
