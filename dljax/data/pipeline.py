@@ -49,7 +49,9 @@ class Arrays:
     def __post_init__(self):
         if not self.arrays:
             raise UserError("a dataset of no arrays: expected at least one, {name: array}")
-        shapes = {name: getattr(array, "shape", ()) for name, array in self.arrays.items()}
+        shapes: dict[str, tuple[int, ...]] = {
+            name: getattr(array, "shape", ()) for name, array in self.arrays.items()
+        }
         scalars = [name for name, shape in shapes.items() if not shape]
         if scalars:
             raise UserError(
