@@ -46,10 +46,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         UserError: it cannot be read, or holds objects, which would have to be unpickled.
     """
     try:
-        stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            raise ValueError("a single array, as .npy files hold")
-        with stored:
+        with path.open("rb") as file:  # of a broken archive numpy would leave it open
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise ValueError("a single array, as .npy files hold")
             arrays = {name: stored[name] for name in stored.files}
         odd = next((name for name, x in arrays.items() if not isinstance(x, np.ndarray)), None)
         if odd is not None:
