@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from test_weights import file, refused
+from refusal import refused
 from toy import PROFILE, toy
 
 import dljax
@@ -181,7 +181,9 @@ def test_load_reads_when_the_phase_begins(tmp_path):
 def test_the_file_may_change_afterwards(tmp_path):
     """What is trained is no map of it: data at a multiple of 64 bytes would be taken as it lies."""
     header = b'{"x":{"dtype":"F32","shape":[16],"data_offsets":[0,64]}}'
-    path = file(tmp_path / "x", header + b" " * (-(8 + len(header)) % 64), bytes(64))
+    header += b" " * (-(8 + len(header)) % 64)
+    path = tmp_path / "x"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
     params = {"model": {"x": jnp.ones(16)}}
     fresh = State(jnp.int32(0), jax.random.key(0), params, {"model": {}}, {}, None)
     begun = weights.load(path, [Entry("params/x", "x")])(None, fresh)

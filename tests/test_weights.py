@@ -2,23 +2,17 @@
 
 import json
 import pickle
-import re
 import zipfile
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from refusal import refused
 
 import dljax.weights
 from dljax import catalog, weights
-from dljax.errors import UserError
 from dljax.weights import Entry, Join
-
-
-def refused(*words: str):
-    """One line of a UserError with these words in this order."""
-    return pytest.raises(UserError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
 
 
 def file(path: Path, header, data: bytes = b"", length: int | None = None) -> Path:
