@@ -11,10 +11,10 @@ import pytest
 
 from dljax import axes
 from dljax.errors import UserError
-from dljax.learner import make_learner, many_seeds, players
+from dljax.learner import learn, many_seeds
 from dljax.nn import Dropout
 from dljax.tasks.linen import forward
-from dljax.types import Aux
+from dljax.types import Aux, Task
 
 ROWS = 16
 
@@ -187,11 +187,8 @@ def test_many_seeds_draw_apart(key):
         per_row = axes.each(lambda row, k: row + axes.normal(k, row.shape), batch["x"], key=key)
         return jnp.sum(params["model"]["w"] * (dropped + per_row).sum(0)), Aux({}, extra)
 
-    learner = make_learner(
-        init,
-        players({"model": loss}, optax.sgd(1.0)),
-        evaluate=lambda params, extra, batch, key: {"loss": jnp.zeros(2)},
-    )
+    task = Task(init, {"model": loss}, lambda params, extra, batch, key: {})
+    learner = learn(task, optax.sgd(1.0))
     batch, keys = {"x": jnp.ones((2, 6))}, jax.random.split(key, 3)
     together = many_seeds(learner, 3)
     state = jax.jit(together.update)(together.init(keys, batch), batch)[0]

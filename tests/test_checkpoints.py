@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,60 +14,84 @@ import numpy as np
 import pytest
 from toy import PROFILE, toy
 
+from dljax.claims import Expect
 from dljax.cli.runs import open_checkpoint
 from dljax.errors import UserError
-from dljax.experiment import Experiment, at_least
+from dljax.experiment import Experiment
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.loop import run
+from dljax.types import Mean
 
 
 def peaked(at: int, **options) -> Experiment:
     """An experiment whose measured score is highest at step ``at``."""
-    given = toy(**options)
-    learner = given.phases[0].learner
+    learner = toy(**options).phases[0].learner
 
     def evaluate(state, batch):
-        return {"score": jnp.full(batch["label"].shape, -jnp.abs(state.step - at), jnp.float32)}
+        return {"score": Mean(jnp.float32(-jnp.abs(state.step - at)), 1.0)}
 
     learner = learner._replace(evaluate=evaluate)
-    return toy(**options, learner=learner, expect={"test/score": at_least(-100)})
+    return toy(**options, learner=learner, expect=(Expect("test/score", ">=", -100.0),))
 
 
 def test_best_checkpoint_is_kept_beside_the_newest(tmp_path):
     """Also where no checkpoint was due when it was measured; and who comes later finds it."""
     path = tmp_path / "run"
     profile = replace(PROFILE, keep=1, checkpoint_every=20)
-    experiment = peaked(10, eval_every=5, steps=40)
+    experiment = peaked(10, every=5, steps=40)
     run(experiment, profile, path, quiet=True)
     assert {int(p.name) for p in (path / "checkpoints").iterdir()} == {10, 40}
     assert open_checkpoint(experiment, path, PROFILE, best=True).step == 10
     assert open_checkpoint(experiment, path, PROFILE).step == 40
 
 
-def test_a_best_still_being_written_counts(tmp_path, key):
+@pytest.fixture
+def state(key):
+    (phase,) = toy().phases
+    return phase.learner.init(key, phase.data.batch(0))
+
+
+def test_a_best_still_being_written_counts(tmp_path, state):
     """Whatever is on the disk by now: several processes must come to the same decision."""
-    experiment = toy()
-    state = experiment.phases[0].learner.init(key, experiment.phases[0].data.batch(0))
-    with Checkpoints(tmp_path / "run", 1, ("test/accuracy", ">=")) as saved:
-        for step, (score, better) in enumerate([(0.9, True), (0.5, False), (0.95, True)]):
-            assert saved.improves({"test/accuracy": score}) == better
-            saved.save(step, state, {"test/accuracy": score})
-        assert not saved.improves({"test/accuracy": float("nan")}) and not saved.improves({})
+    with Checkpoints(tmp_path / "run", 1, [("test/accuracy", ">=")]) as saved:
+        for step, (score, best) in enumerate([(0.9, 0), (0.5, 0), (0.95, 2), (float("nan"), 2)]):
+            saved.save(step, state)
+            saved.note(step, {"test/accuracy": score})
+            assert saved.best() == best
+        saved.note(3, {})
         assert saved.best() == 2
 
 
-def test_best_checkpoint_outlives_a_resume(tmp_path, key):
-    learner, batch = toy().phases[0].learner, toy().phases[0].data.batch(0)
-    state = learner.init(key, batch)
-    for sign, scores in (("<=", (2.0, 1.0, 3.0, 1.5)), (">=", (2.0, 5.0, 3.0, float("nan")))):
-        for step, score in enumerate(scores):
-            with Checkpoints(tmp_path / sign, 1, ("test/loss", sign)) as saved:
-                assert saved.improves({"test/loss": score}) == (step < 2)
-                saved.save(step, state, {"test/loss": score})
-        with Checkpoints(tmp_path / sign, 1, ("test/loss", sign), read_only=True) as saved:
-            assert saved.all() == [1, 3] and saved.best() == 1
-        with Checkpoints(tmp_path / sign, 1, ("test/else", sign), read_only=True) as saved:
-            assert saved.best() is None, "it was never measured"
+@pytest.mark.parametrize(
+    "sign, scores", [("<=", (2.0, 1.0, 3.0, 1.5)), (">=", (2.0, 5.0, 3.0, float("nan")))]
+)
+def test_best_checkpoint_outlives_a_resume(tmp_path, state, sign, scores):
+    """The scores are read from metrics.jsonl, however many rows there are for a step."""
+    for step, score in enumerate(scores):
+        with Checkpoints(tmp_path, 1, [("test/loss", sign)]) as saved:
+            saved.save(step, state)
+            saved.note(step, {"test/loss": score})
+        with (tmp_path / "metrics.jsonl").open("a") as rows:
+            rows.write(json.dumps({"step": step, "model/loss": 7.0}) + "\n")
+            rows.write(json.dumps({"step": step, "test/loss": [score, score]}) + "\n")
+    with Checkpoints(tmp_path, 1, [("test/loss", sign)], read_only=True) as saved:
+        assert saved.all() == [1, 3] and saved.best() == 1
+    with Checkpoints(tmp_path, 1, [("test/else", sign)], read_only=True) as saved:
+        assert saved.best() is None, "it was never measured"
+
+
+def test_each_phase_keeps_its_best(tmp_path, state):
+    """Scores of different phases are of different things."""
+    rankings = [("first/test/loss", "<="), None, ("third/test/accuracy", ">=")]
+    measured = [("first/test/loss", x) for x in (3.0, 1.0, 2.0)]
+    measured += [("second/test/loss", x) for x in (0.1, 0.2)]
+    measured += [("third/test/accuracy", x) for x in (0.5, 0.9, 0.7, 0.8)]
+    with Checkpoints(tmp_path, 1, rankings) as saved:
+        for step, (metric, value) in enumerate(measured):
+            saved.save(step, state)
+            saved.note(step, {metric: value})
+        saved.wait()
+        assert saved.all() == [1, 6, 8] and saved.best() == 6
 
 
 def test_a_save_compiles_nothing(tmp_path, key):
@@ -81,7 +106,7 @@ def test_a_save_compiles_nothing(tmp_path, key):
 
     jax.monitoring.register_event_duration_secs_listener(note)
     try:
-        with Checkpoints(tmp_path / "run", 1, None) as saved:
+        with Checkpoints(tmp_path / "run", 1) as saved:
             saved.save(1, state)
         assert not [event for event in seen if "compile" in event]
         jax.tree.map(lambda x: x.copy(), state.params)  # which would have

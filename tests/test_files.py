@@ -143,10 +143,10 @@ def test_a_folder_that_cannot_be_written_any_more(tmp_path, monkeypatch, number,
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
-    views = {"words": lambda state, key: "words"}
+    looks = {"words": lambda variables, key: "words"}
     with pytest.raises(UserError) as caught:
-        run(toy(views=views, eval_every=5), PROFILE, path, quiet=True)
+        run(toy(looks=looks, every=5), PROFILE, path, quiet=True)
     assert told in str(caught.value) and "\n" not in str(caught.value)
     monkeypatch.undo()
-    run(toy(views=views, eval_every=5), PROFILE, path, quiet=True)
+    run(toy(looks=looks, every=5), PROFILE, path, quiet=True)
     assert json.loads((path / "result.json").read_text())["steps"] == 20

@@ -6,7 +6,7 @@ from PIL import Image
 
 from dljax.analysis import pictures
 from dljax.errors import UserError
-from dljax.runtime.rundir import store_picture
+from dljax.runtime.pictures import store_picture
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 1), (5, 4, 3, 3)])

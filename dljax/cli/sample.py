@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
 
     from dljax.analysis.looks import Samples
     from dljax.learner import named
-    from dljax.runtime.rundir import store_picture
+    from dljax.runtime.pictures import store_picture
 
     experiment = experiment_of_run(path, record, words)
     opened = open_checkpoint(experiment, path, profile, options.step)

@@ -12,6 +12,7 @@ from dljax.errors import UserError
 from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
 from dljax.runtime.execute import Jit
+from dljax.runtime.pictures import picture_or_text
 from dljax.runtime.rundir import RunDir
 from dljax.types import Key, Measures, Variables
 
@@ -74,10 +75,12 @@ def look(
             shown = each(variables, named(key, f"view/{name}"))
             if isinstance(shown, Mapping):
                 numbers |= {f"{name}/{k}": float(v) for k, v in shown.items()}
-            elif folder.chief:
-                folder.picture(f"{prefix}{name}".replace("/", "_"), step, shown)
-        except Exception as error:
+                continue
+            shown = picture_or_text(name, shown)
+        except (Exception, SystemExit) as error:
             complaints.append(f"look {name!r} failed at step {step}: {in_a_line(error)}")
+        else:
+            folder.picture(f"{prefix}{name}".replace("/", "_"), step, shown)
     return numbers, complaints
 
 

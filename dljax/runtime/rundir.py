@@ -24,6 +24,7 @@ from dljax.errors import UserError
 from dljax.experiment import Experiment
 from dljax.loading import Origin
 from dljax.runtime.files import beside, read_json, read_rows, write_text, writes
+from dljax.runtime.pictures import store_picture
 from dljax.runtime.profile import Profile
 
 try:
@@ -106,43 +107,6 @@ def _summary(values: dict[str, float]) -> Any:
 
     tagged = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
     return Summary(value=tagged)
-
-
-def store_picture(folder: Path, name: str, shown: Any) -> Path:
-    """Store a text, or an image [h, w] or [h, w, c]: uint8, or floats in 0..1.
-
-    Raises:
-        UserError: it is neither.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(shown, str):
-        target = folder / f"{name}.txt"
-        write_text(target, shown)
-        return target
-    from PIL import Image
-
-    target = folder / f"{name}.png"
-    with beside(target) as opened:
-        Image.fromarray(_pixels(name, np.asarray(shown))).save(opened, "png")
-    return target
-
-
-def _pixels(name: str, shown: np.ndarray) -> np.ndarray:
-    """A picture as uint8 [h, w] or [h, w, c]; floats are clipped to 0..1."""
-    wanted = f"picture {name!r}: expected uint8, or floats in 0..1, [h, w] or [h, w, 1, 3 or 4]"
-    flat = shown[..., 0] if shown.ndim == 3 and shown.shape[-1] == 1 else shown
-    if not (flat.ndim == 2 or (flat.ndim == 3 and flat.shape[-1] in (3, 4))) or not flat.size:
-        raise UserError(f"{wanted}, found {shown.dtype} {shown.shape}")
-    if flat.dtype == np.uint8:
-        return flat
-    if not jax.numpy.issubdtype(flat.dtype, np.floating):
-        raise UserError(f"{wanted}, found {shown.dtype} {shown.shape}")
-    flat = flat.astype(np.float32)
-    # Half of the range is overshoot, which is clipped; more (-1..1, 0..255) is another scale. NaN too.
-    if not (flat.min() >= -0.5 and flat.max() <= 1.5):
-        found = f"{shown.dtype} {shown.shape} of {flat.min():.4g} to {flat.max():.4g}"
-        raise UserError(f"{wanted}, found {found}")
-    return np.clip(flat * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 class RunDir:
