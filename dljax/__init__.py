@@ -6,6 +6,7 @@
 Names are imported when first used, so that the command line answers before jax is loaded.
 """
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dljax.runtime.profile import load_profile as profile  # noqa: F401
 
 __version__ = "0.1.0"
+STARTED = time.time()  # what is edited later may not be what was imported
 
 _MODULES = ("models", "data", "nn", "learner", "tasks", "rules", "runtime")
 _HOMES = {

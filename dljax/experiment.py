@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +14,7 @@ from dljax.learner import Learner, State
 from dljax.types import Key
 
 if TYPE_CHECKING:
-    from dljax.loading import Origin
+    from dljax.code import Origin
 
 # (state, key) -> an image, float [h, w] or [h, w, 3] in 0..1, or a text
 View = Callable[[State, Key], Any]
@@ -76,9 +75,8 @@ class Experiment:
         expect: "eval/metric" or a training metric -> at_least(...) or at_most(...).
         seed: of the root key; several for a learner of as many models (``many_seeds``), each with the
             key that it has when it is trained alone.
-        origin: which file it came from, filled in by ``load``.
-        whole: it is as its file made it. An experiment that is built or changed by hand
-            (``dataclasses.replace``) is not, and needs a run's folder by name.
+        origin: its file, knobs and code where ``load`` made it, else None: an experiment that is
+            built or changed by hand (``dataclasses.replace``) needs a run's folder by name.
     """
 
     learner: Learner | None = None
@@ -90,8 +88,7 @@ class Experiment:
     views: Mapping[str, View] = field(default_factory=dict)
     expect: Mapping[str, Expect] = field(default_factory=dict)
     seed: int | tuple[int, ...] = 0
-    origin: Any = None  # an Origin
-    whole: bool = field(default=False, init=False)
+    origin: "Origin | None" = field(default=None, init=False)
 
     def __post_init__(self):
         if not self.phases:
@@ -113,16 +110,11 @@ class Experiment:
         """The same, as ``origin`` makes it."""
         made = copy.copy(self)
         object.__setattr__(made, "origin", origin)
-        object.__setattr__(made, "whole", True)
         return made
 
     def with_phases(self, *phases: Phase) -> "Experiment":
         """The same with other phases, e.g. ``replace(phase, steps=50)`` of one of its own."""
         return replace(self, learner=None, data=None, steps=0, phases=phases)
-
-    def importing(self) -> AbstractContextManager:
-        """In it, what its code imports only when that is needed is found."""
-        return (self.origin and self.origin.modules) or nullcontext()
 
     @property
     def total_steps(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dljax.beside import read_source
+from dljax.code import read_source
 from dljax.errors import UserError, nearest
 
 _SCALARS = {"int": int, "float": float, "str": str, "bool": bool}
@@ -77,7 +77,7 @@ class Knobs:
     """The knobs of one file, its text as it was when they were read, and its docstring."""
 
     path: Path
-    text: str
+    text: bytes
     doc: str
     knobs: Mapping[str, Knob]
 

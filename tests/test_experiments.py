@@ -56,7 +56,7 @@ def test_trains_on_its_fake_twin(path, tmp_path):
     folder = result.workdir
     record = json.loads((folder / "record.json").read_text())
     assert record["knobs"] == dict(experiment.origin.knobs)
-    assert (folder / "experiment.py").read_text() == path.read_text()
+    assert (folder / "code" / path.name).read_text() == path.read_text()
     assert "<svg" in (folder / "report.html").read_text()
     for view in experiment.views:
         assert list((folder / "pictures").glob(f"{view}_*")), f"no picture of {view}"

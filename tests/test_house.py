@@ -25,12 +25,12 @@ MAY_IMPORT = {
     "learner": NEUTRAL,
     "data": NEUTRAL,
     "weights": NEUTRAL,
-    "beside": NEUTRAL,
-    "experiment": NEUTRAL | {"data", "learner", "loading"},
-    "loading": NEUTRAL | {"experiment", "knobs", "beside"},
-    "knobs": NEUTRAL | {"beside"},
+    "code": NEUTRAL,
+    "experiment": NEUTRAL | {"data", "learner", "code"},
+    "loading": NEUTRAL | {"experiment", "knobs", "code"},
+    "knobs": NEUTRAL | {"code"},
     "catalog": NEUTRAL,
-    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside"},
+    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "code"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},
 }

@@ -13,6 +13,7 @@ import pytest
 from toy import PROFILE, Linear, toy
 
 from dljax import axes
+from dljax.code import meaning
 from dljax.data import Pipeline
 from dljax.errors import UserError
 from dljax.experiment import Phase, at_most
@@ -23,7 +24,7 @@ from dljax.runtime.feeder import Ahead, InFlight, calls
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.profile import Mesh
-from dljax.runtime.rundir import meaning, read_metrics
+from dljax.runtime.rundir import read_metrics
 from dljax.tasks.classification import classification
 
 

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dljax.code import Origin
 from dljax.data import Arrays, EvalSet, Pipeline
 from dljax.experiment import Experiment, at_least, at_most
 from dljax.learner import make_learner, many_seeds, players
-from dljax.loading import Origin
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
 
@@ -47,8 +47,8 @@ def toy(n=40, poison: int | None = None, tx=None, seeds: int = 1, **options) -> 
         "evals": {"test": EvalSet(arrays, 16)},
         "expect": {"test/accuracy": at_least(0.9), "test/loss": at_most(0.5)},
     }
-    origin = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
-    origin = {name: options.pop(name, value) for name, value in origin.items()}
+    name, knobs = options.pop("name", "toy"), options.pop("knobs", {"seed": 0})
+    text = options.pop("text", "def experiment(*, seed: int = 0): ...")
     if "phases" in options:
         given = {k: v for k, v in given.items() if k not in ("learner", "data", "steps")}
-    return Experiment(**{**given, **options}).of(Origin(**origin))
+    return Experiment(**{**given, **options}).of(Origin(name, knobs, {"toy.py": text.encode()}))

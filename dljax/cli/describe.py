@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 from dljax import catalog
 from dljax.cli.opening import open_experiment
 from dljax.cli.parsing import Parser, parse_with_knobs
+from dljax.cli.runs import add_now, experiment_of_run, opened_elsewhere, read_record
 from dljax.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from dljax.analysis.summary import Layer
+    from dljax.experiment import Experiment
 
 SUMMARY = "the layers of a model or an experiment, with shapes and counts"
 
 _DESCRIPTION = """The layers of a model (a name of `dljax list`, with a variant after a colon) or of the
-networks of an experiment FILE, with output shapes and numbers of parameters."""
+networks of an experiment FILE or of a RUN, with output shapes and numbers of parameters."""
 
 _EXAMPLES = """
 dljax describe lenet
 dljax describe lenet:tiny --json
 dljax describe experiments/convnets/lenet_digits.py --batch 32
+dljax describe runs/lenet_digits-1a2b3c4d
 """
 
 
@@ -46,26 +49,24 @@ def _of_model(word: str) -> tuple[str, list["Layer"], dict[str, Any]]:
     return f"{name}:{variant}", rows, {"params": params, "state": state}
 
 
-def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], dict[str, Any]]:
+def _of_experiment(experiment: "Experiment") -> tuple[list["Layer"], dict[str, Any]]:
     import jax
 
     from dljax.analysis.summary import layers, size
 
-    experiment = open_experiment(path, resolved)
     phase = experiment.phases[-1]
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
     )
-    with experiment.importing():
-        rows = layers(phase.learner.init, jax.random.key(0), batch)
-        state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
+    rows = layers(phase.learner.init, jax.random.key(0), batch)
+    state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
     totals = {
         "params": size(state.params),
         "state": size(state.extra),
         "optimizer": size(state.opt),
         "average": size(state.ema),
     }
-    return str(path), rows, totals
+    return rows, totals
 
 
 def _table(title: str, rows: list["Layer"], totals: dict[str, Any], depth: int) -> str:
@@ -98,13 +99,23 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
     if any(word.endswith(".py") for word in argv):
         options, path, knobs, words = parse_with_knobs(parser, argv)
-        title, rows, totals = _of_file(path, knobs.resolve(words))
+        title = str(path)
+        rows, totals = _of_experiment(open_experiment(path, knobs.resolve(words)))
     else:
         parser.add_argument(
-            "model", metavar="FILE|MODEL", help="an experiment file, or name:variant"
+            "name", metavar="FILE|RUN|MODEL", help="an experiment file, a run, or name:variant"
         )
+        add_now(parser)
         options = parser.parse_args(argv)
-        title, rows, totals = _of_model(options.model)
+        title, run = options.name, Path(options.name)
+        if os.path.isfile(run / "record.json"):
+            record = read_record(run)
+            status = opened_elsewhere("describe", argv, run, record, options.now)
+            if status is not None:
+                return status
+            rows, totals = _of_experiment(experiment_of_run(run, record, {}))
+        else:
+            title, rows, totals = _of_model(title)
     if options.json:
         listed = [{**row._asdict(), "path": "/".join(row.path)} for row in rows]
         print(json.dumps({"name": title, "layers": listed, **totals}, indent=1))

@@ -5,7 +5,13 @@ from pathlib import Path
 
 from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, parse_with_knobs
-from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.cli.runs import (
+    add_now,
+    experiment_of_run,
+    open_checkpoint,
+    opened_elsewhere,
+    read_record,
+)
 from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
@@ -26,6 +32,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
+    add_now(parser)
     # os.path says no of a word too long for a path, a prompt for instance; pathlib raises.
     places = [i for i, word in enumerate(argv) if os.path.isfile(f"{word}/record.json")]
     places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
@@ -36,9 +43,11 @@ def main(argv: list[str]) -> int:
     path = Path(argv[places[0]])
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
-    options, _, _, words = parse_with_knobs(
-        parser, [str(path / "experiment.py"), *rest], own=("seed",)
-    )
+    stored = path / "code" / Path(record["file"]).name
+    options, _, _, words = parse_with_knobs(parser, [str(stored), *rest], own=("seed",))
+    status = opened_elsewhere("sample", argv, path, record, options.now)
+    if status is not None:
+        return status
     profile = load_profile(options.on)
     start(profile)
     import jax
@@ -48,18 +57,17 @@ def main(argv: list[str]) -> int:
 
     experiment = experiment_of_run(path, record, words)
     if not experiment.views:
-        raise UserError(f"{experiment.origin.name} has no views: there is nothing to draw")
+        raise UserError(f"{path} has no views: there is nothing to draw")
     key = jax.random.key(options.seed)
     folder = options.out or path / "samples"
-    with experiment.importing():
-        opened = open_checkpoint(experiment, path, profile, options.step)
-        for name, view in experiment.views.items():
-            shown = view(opened.state, named(key, f"view/{name}"))
-            try:
-                file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
-            except OSError as error:
-                raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
-            if isinstance(shown, str):
-                print(shown)
-            print(file)
+    opened = open_checkpoint(experiment, path, profile, options.step)
+    for name, view in experiment.views.items():
+        shown = view(opened.state, named(key, f"view/{name}"))
+        try:
+            file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+        if isinstance(shown, str):
+            print(shown)
+        print(file)
     return 0

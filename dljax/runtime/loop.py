@@ -13,6 +13,7 @@ import numpy as np
 from dljax.errors import UserError
 from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
+from dljax.loading import hold
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import Executor, make_executor
 from dljax.runtime.feeder import Ahead, InFlight, calls
@@ -21,7 +22,7 @@ from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
-from dljax.runtime.rundir import RunDir, default_workdir, read_metrics
+from dljax.runtime.rundir import RunDir, choose_workdir, read_metrics
 from dljax.runtime.signals import Stop
 from dljax.types import Key
 
@@ -58,6 +59,7 @@ def run(
     workdir: str | Path | None = None,
     *,
     quiet: bool = False,
+    anyway: bool = False,
 ) -> Result:
     """Train an experiment to its end, going on from the folder's newest checkpoint if there is one.
 
@@ -66,6 +68,7 @@ def run(
         profile: where it runs; ``Profile()`` takes what jax finds.
         workdir: the run's folder; by default ``runs/<name>-<hash of what it means>``.
         quiet: no progress.
+        anyway: go on in the folder of a run of other code.
 
     Raises:
         UserError: the profile does not fit, or the folder cannot be used.
@@ -74,21 +77,12 @@ def run(
     """
     profile = profile or Profile()
     prepare(profile)
-    if not (workdir or experiment.whole):
-        raise UserError(
-            "this experiment was built or changed by hand, so nothing tells its run from another: "
-            "name a folder, run(experiment, profile, workdir)"
-        )
-    path = Path(workdir) if workdir else default_workdir(experiment.origin)
-    with experiment.importing():  # what its code imports only when it is needed
-        return _run(experiment, profile, path, quiet)
-
-
-def _run(experiment: Experiment, profile: Profile, path: Path, quiet: bool) -> Result:
+    hold(experiment.origin)
+    path = choose_workdir(experiment, workdir)
     executor = make_executor(profile, experiment.phases[0].learner, experiment.phases[0].data)
     begun = time.monotonic()
     with (
-        RunDir(path, experiment, profile) as folder,
+        RunDir(path, experiment, profile, anyway) as folder,
         Checkpoints(path, profile.keep, experiment.ranking) as saved,
         Stop() as stop,
     ):
@@ -96,6 +90,8 @@ def _run(experiment: Experiment, profile: Profile, path: Path, quiet: bool) -> R
         folder.open(start)
         metrics = newest(read_metrics(path))
         progress = Progress(start, experiment.total_steps, quiet or not folder.chief)
+        if folder.notice:
+            progress.say(folder.notice)
         if start == experiment.total_steps:
             progress.say(f"this run has finished: {path} holds its last step, {start}")
         elif start:

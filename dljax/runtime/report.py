@@ -6,6 +6,7 @@ import html
 import io
 import json
 import shlex
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,8 @@ def write_report(path: Path) -> Path:
     result = json.loads(finished.read_text()) if finished.is_file() else None
     rows = read_metrics(path)
     name = html.escape(record["experiment"])
-    text = (path / "experiment.py").read_text()
+    file = path / "code" / Path(record["file"] or "").name
+    text = decode_source(file.read_bytes()) if file.is_file() else ""
     where = ("commit", "started", "host", "platform", "cores", "devices", "processes")
     facts = {"command": _command(record["command"]), **{k: record[k] for k in where}}
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
