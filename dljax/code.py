@@ -6,6 +6,7 @@ of dljax are followed as far as they are written out; this reads text and import
 """
 
 import ast
+import glob
 import hashlib
 import importlib.machinery
 import json
@@ -134,13 +135,20 @@ def module_name(file: str) -> str:
 
 def _is_beside(root: str, folder: Path) -> bool:
     """Whether ``import root`` finds a file of ``folder``, where that is first on the path: a folder
-    called like an installed library is not taken for it."""
+    called like an installed library is not taken for it.
+
+    Raises:
+        UserError: the file is called like a module of Python's own, which is there already.
+    """
     spec = importlib.machinery.PathFinder.find_spec(root, [str(folder), *sys.path])
     at = folder / root
     files = {str(at), str(at / "__init__.py"), str(at.with_suffix(".py"))}
-    return spec is not None and not files.isdisjoint(
-        [spec.origin, *(spec.submodule_search_locations or [])]
-    )
+    places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
+    if files.isdisjoint(places):
+        return False
+    if root in sys.stdlib_module_names:
+        raise UserError(f"{at} has the name of a module of Python's own: call it something else")
+    return True
 
 
 def _files(name: str, below: bool, base: Path) -> Iterator[str]:
@@ -237,6 +245,22 @@ def default_workdir(origin: Origin) -> Path:
     """``runs/<name>-<hash of knobs and code>``: the same command finds its own folder again."""
     identity = json.dumps([dict(origin.knobs), origin.code], sort_keys=True, default=str)
     return Path("runs") / f"{origin.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def made_last(
+    path: Path, name: str, knobs: Mapping[str, Any]
+) -> tuple[Path, dict[str, str]] | None:
+    """The folder and the code of the run with this name and these knobs that began last, of those that
+    lie beside ``path``."""
+    found = []
+    for file in path.parent.glob(f"{glob.escape(name)}-*/record.json"):
+        try:
+            record = json.loads(file.read_text())
+            if file.parent != path and (record["experiment"], record["knobs"]) == (name, knobs):
+                found.append((record["started"], file.stat().st_mtime, file.parent, record["code"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no record that can be read
+    return max(found)[2:] if found else None
 
 
 def store(origin: Origin, target: Path) -> None:

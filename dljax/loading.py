@@ -19,44 +19,35 @@ from dljax.errors import UserError
 from dljax.experiment import Experiment
 from dljax.knobs import read_knobs
 
-_imported: dict[Path, bytes] = {}  # file of a module -> the text that this process imported
-_front: list[str] = []  # the folder of the file that was loaded or run last
-
 
 class _Module(NamedTuple):
-    """A module that a run's code imports, as it was read."""
+    """A module as it was read."""
 
     name: str
     path: Path
     text: bytes
-    beside: bool  # the experiment's file, and not in dljax
-
-    @property
-    def edited(self) -> bool:
-        """Whether what this process imported, if it did, may be another text."""
-        if self.name not in sys.modules:
-            return False
-        if self.path in _imported:
-            return _imported[self.path] != self.text
-        return dljax.STARTED < self.path.stat().st_mtime <= time.time()
 
 
-def _modules(origin: Origin) -> list[_Module]:
-    """All but the experiment's own file."""
+_imported: dict[str, _Module] = {}  # what this process knows that it imported, by name
+_front: list[str] = []  # the folder of the file that was loaded or run last
+
+
+def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
+    """Those beside the file, itself left out, and those of dljax."""
     if origin.file is None:
-        return []
-    found = []
+        return [], []
+    base = {True: PACKAGE.parent, False: origin.file.resolve().parent}
+    found: dict[bool, list[_Module]] = {True: [], False: []}
     for file, text in origin.texts.items():
-        beside = not file.startswith("dljax/")
-        base = origin.file.resolve().parent if beside else PACKAGE.parent
+        ours = file.startswith("dljax/")
         if file != origin.file.name:
-            found.append(_Module(module_name(file), base / file, text, beside))
-    return found
+            found[ours].append(_Module(module_name(file), base[ours] / file, text))
+    return found[False], found[True]
 
 
 def _make_way(origin: Origin) -> None:
     """Put the file's folder on Python's path, in place of another's, and drop modules that have the names
-    of those beside it and another text."""
+    of those beside it, and lie elsewhere or say another thing."""
     if origin.file is None:
         return
     for folder in _front:
@@ -65,44 +56,36 @@ def _make_way(origin: Origin) -> None:
     _front[:] = [str(origin.file.resolve().parent)]
     sys.path.insert(0, _front[0])
     importlib.invalidate_caches()
-    beside = {module.name: module for module in _modules(origin) if module.beside}
+    beside = {module.name: module for module in _modules(origin)[0]}
     roots = {name.partition(".")[0] for name in beside}
-    there = {name: m for name, m in sys.modules.items() if name.partition(".")[0] in roots}
-    texts = {name: _imported.get(m.path) == m.text for name, m in beside.items() if name in there}
-    if not all([*texts.values(), *(_lies_in(_front[0], module) for module in there.values())]):
+    there = [name for name in sys.modules if name.partition(".")[0] in roots]
+    if any(_imported.get(name) != beside.get(name) for name in there):
         for name in there:
             del sys.modules[name]
-    for name, module in beside.items():
-        if name not in sys.modules:
-            _imported.pop(module.path, None)
-            with contextlib.suppress(OSError):  # bytecode knows an edit by the second and the size
+            _imported.pop(name, None)
+    for module in beside.values():
+        if module.name not in sys.modules:  # bytecode knows an edit by the second and the size
+            with contextlib.suppress(OSError):
                 Path(importlib.util.cache_from_source(module.path)).unlink()
 
 
-def _lies_in(folder: str, module: ModuleType) -> bool:
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
-    return all(Path(place).is_relative_to(folder) for place in places if place)
-
-
 def _compare(origin: Origin) -> None:
-    """
+    """Note what was imported, and see that it is what was read.
+
     Raises:
-        UserError: a module was edited between being read and being imported.
+        UserError: a module was edited in between.
     """
-    for module in _modules(origin):
-        there = module.name in sys.modules
-        if there and module.path in _imported:
-            edited = _imported[module.path] != module.text
-        elif there or module.beside:
+    beside, ours = _modules(origin)
+    for module in beside + [module for module in ours if module.name in sys.modules]:
+        edited = _imported.get(module.name, module) != module
+        if module.name not in _imported:
             edited = not module.path.is_file() or module.path.read_bytes() != module.text
-        else:
-            continue
         if edited:
             raise UserError(
                 f"{module.path} was edited since {origin.name} was loaded: load it again"
             )
-        if there:
-            _imported[module.path] = module.text
+        if module.name in sys.modules:
+            _imported[module.name] = module
 
 
 def hold(origin: Origin | None) -> None:
@@ -131,8 +114,10 @@ def load(path: str | Path) -> Callable[..., Experiment]:
     path = Path(path).absolute()
     knobs = read_knobs(path)
     origin = Origin.of_file(path, {}, knobs.text)
-    for one in _modules(origin):
-        if not one.beside and one.edited:
+    for one in _modules(origin)[1]:
+        known, changed = _imported.get(one.name), one.path.stat().st_mtime
+        edited = known != one if known else dljax.STARTED < changed <= time.time()
+        if one.name in sys.modules and edited:
             raise UserError(
                 f"{one.path} was edited after this process imported it: start Python anew"
             )

@@ -51,6 +51,7 @@ if sys.argv[1] == "before":
     assert main(train) == 0
     net.write_text(net.read_text().replace("jax.nn.relu", "jnp.sin"))
     assert main(train) == 2
+    sys.exit(main(["eval", *train[1:]]))
 else:
     for words in (
         ["eval", sys.argv[2]],
@@ -71,9 +72,10 @@ def test_an_edited_model_of_dljax_makes_another_run(tmp_path, monkeypatch):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     monkeypatch.chdir(tmp_path)
     done = python("-c", EDIT, "before", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "lenet.py was edited after this process imported it: start Python anew" in done.stderr
     (old,) = Path("runs").iterdir()
+    assert f"does not exist: name {old}, of the same knobs and other code" in done.stderr
     then = json.loads((old / "result.json").read_text())["metrics"]["test/loss"]
     done = python("-c", EDIT, "after", old, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr

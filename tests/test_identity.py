@@ -198,6 +198,13 @@ def test_a_folder_named_like_a_library_is_not_taken_for_it(mine):
     assert beside(made) == {"my_net.py"} and sys.modules["optax"] is before
 
 
+def test_a_module_named_like_one_of_pythons_own_is_refused(mine):
+    (mine / "random.py").write_text("X = 1")
+    (mine / "mine.py").write_text("import random\n" + FILE.replace("from __future__", "# "))
+    with pytest.raises(UserError, match="random has the name of a module of Python's own"):
+        dljax.load(mine / "mine.py")
+
+
 def test_a_folder_without_init_is_a_package_too(mine):
     (mine / "nets" / "deep").mkdir(parents=True)
     (mine / "mine.py").write_text(FILE.replace("from my_net import", "from nets.deep.small import"))
@@ -278,7 +285,7 @@ def test_a_run_changed_by_hand_is_not_opened_as_if_it_were_not(tmp_path, capsys)
     whole = dljax.load(SMOOTH)(steps=2)
     run(whole.with_phases(whole.phases[0]), PROFILE, tmp_path / "run", quiet=True)
     assert main(["eval", str(tmp_path / "run")]) == 2
-    assert "built or changed by hand" in capsys.readouterr().err
+    assert "no file tells its experiment" in capsys.readouterr().err
 
 
 def test_a_module_is_run_once_for_one_text(mine):

@@ -12,7 +12,7 @@ from dljax.cli.runs import (
     opened_elsewhere,
     read_record,
 )
-from dljax.code import Origin, default_workdir
+from dljax.code import Origin, default_workdir, made_last
 from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
@@ -55,6 +55,10 @@ def main(argv: list[str]) -> int:
         options, file, knobs, words = parse_with_knobs(parser, argv)
         origin = Origin.of_file(file, knobs.resolve(words))
         path = options.workdir or default_workdir(origin)
+        if not path.exists() and (last := made_last(path, origin.name, origin.knobs)):
+            raise UserError(
+                f"{path} does not exist: name {last[0]}, of the same knobs and other code"
+            )
         record = read_record(path)
         if record["experiment"] != origin.name:
             raise UserError(f"{path} is a run of {record['experiment']}, not of {origin.name}")

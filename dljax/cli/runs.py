@@ -45,7 +45,7 @@ def read_record(path: Path) -> dict[str, Any]:
         raise UserError(f"{file} is damaged: the run cannot be opened") from None
     if not record.get("file"):
         raise UserError(
-            f"{path}: its experiment was built or changed by hand, which no file tells: open it from "
+            f"{path}: no file tells its experiment, which was built or changed by hand: open it from "
             "Python, with dljax.run"
         )
     return record

@@ -1,7 +1,6 @@
 """The folder of a run: what it was, what it measured, and the refusal to mix two runs in one."""
 
 import datetime
-import glob
 import hashlib
 import importlib.metadata
 import json
@@ -9,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dljax.code import Origin, default_workdir, differing, store
+from dljax.code import Origin, default_workdir, differing, made_last, store
 from dljax.errors import UserError
 from dljax.experiment import Experiment
 from dljax.runtime.profile import Profile
@@ -56,22 +54,6 @@ def choose_workdir(experiment: Experiment, named: str | Path | None) -> Path:
             "name a folder, run(experiment, profile, workdir)"
         )
     return default_workdir(experiment.origin)
-
-
-def made_last(
-    path: Path, name: str, knobs: Mapping[str, Any]
-) -> tuple[Path, dict[str, str]] | None:
-    """The folder and the code of the run with this name and these knobs that began last, of those that
-    lie beside ``path``."""
-    found = []
-    for file in path.parent.glob(f"{glob.escape(name)}-*/record.json"):
-        try:
-            record = json.loads(file.read_text())
-            if file.parent != path and (record["experiment"], record["knobs"]) == (name, knobs):
-                found.append((record["started"], file.stat().st_mtime, file.parent, record["code"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # no record that can be read
-    return max(found)[2:] if found else None
 
 
 def cores() -> int:
