@@ -107,7 +107,7 @@ def _shape(node: Any) -> str:
         return repr(node)
     out = []
     for name, value in ast.iter_fields(node):
-        if name == "body" and isinstance(value, list) and isinstance(value[0], ast.Expr):
+        if name == "body" and value and isinstance(value, list) and isinstance(value[0], ast.Expr):
             says = value[0].value
             if isinstance(says, ast.Constant) and isinstance(says.value, str):
                 value = value[1:]

@@ -1,5 +1,6 @@
 """What a run's folder is known by: which command finds which run again, and which is kept out."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 from alone import python
+from toy import toy
 
 import dljax
 from dljax.cli.main import main
@@ -327,6 +329,18 @@ def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
     ):
         with pytest.raises(UserError, match=says):
             run(experiment, PROFILE, tmp_path / "run", quiet=True)
+
+
+def test_going_on_anyway_leaves_a_finished_run_its_code(tmp_path, capsys):
+    def code(anyway: bool) -> dict[str, str]:
+        run(toy(text=str(int(anyway))), PROFILE, tmp_path / "run", anyway=anyway)
+        return json.loads((tmp_path / "run" / "record.json").read_text())["code"]
+
+    before = code(anyway=False)
+    assert code(anyway=True) == before
+    assert "going on with other code than the run had so far: toy.py" in capsys.readouterr().out
+    (tmp_path / "run" / "result.json").unlink()  # as if it had been stopped
+    assert code(anyway=True) != before
 
 
 def test_one_run_at_a_time_in_a_folder(tmp_path):

@@ -122,7 +122,8 @@ class RunDir:
         """Claim the folder for this experiment.
 
         Args:
-            anyway: go on in the folder of a run of other code, which is the run's own from now on.
+            anyway: go on in the folder of a run of other code; unless it had finished, this is its code
+                from now on.
 
         Raises:
             UserError: it cannot be written, or holds another experiment's run.
@@ -152,7 +153,7 @@ class RunDir:
                 self._same(record, identity, anyway)
                 if self.chief:
                     self._hold()
-                    if record.get("code") != identity["code"]:
+                    if record.get("code") != identity["code"] and not self.finished():
                         earlier = [*record.get("earlier code", []), record.get("code")]
                         self._store(origin, {**record, **identity, "earlier code": earlier})
                 return
