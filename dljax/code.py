@@ -224,7 +224,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of_file(cls, path: Path, knobs: Mapping[str, Any], text: bytes | None = None) -> "Origin":
-        """Those of a file, which says ``text`` if that was read already; nothing is run."""
+        """Origin of a file, with its ``text`` where that was read already; nothing is run."""
         text = read_source(path) if text is None else text
         return cls(path.stem, knobs, closure(path, text), path.absolute())
 

@@ -28,12 +28,12 @@ class _Module(NamedTuple):
     text: bytes
 
 
-_imported: dict[str, _Module] = {}  # what this process knows that it imported, by name
+_imported: dict[str, _Module] = {}  # name -> as this process imported it
 _front: list[str] = []  # the folder of the file that was loaded or run last
 
 
 def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
-    """Those beside the file, itself left out, and those of dljax."""
+    """Modules beside the experiment's file, and modules of dljax."""
     if origin.file is None:
         return [], []
     base = {True: PACKAGE.parent, False: origin.file.resolve().parent}
@@ -46,8 +46,8 @@ def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
 
 
 def _make_way(origin: Origin) -> None:
-    """Put the file's folder on Python's path, in place of another's, and drop modules that have the names
-    of those beside it, and lie elsewhere or say another thing."""
+    """Put the file's folder on Python's path, in place of another file's, and drop imported modules that
+    would stand in for the ones beside it: of the same names, from elsewhere or of another text."""
     if origin.file is None:
         return
     for folder in _front:
