@@ -6,6 +6,7 @@
 Names are imported when first used, so that the command line answers before jax is loaded.
 """
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dljax.types import Mean as Mean
 
 __version__ = "0.1.0"
+STARTED = time.time()  # what is edited later may not be what was imported
 
 _MODULES = ("analysis", "data", "learner", "models", "nn", "rules", "runtime", "tasks", "weights")
 _HOMES = {

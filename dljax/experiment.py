@@ -15,7 +15,7 @@ from dljax.types import Key, PyTree, Variables
 
 if TYPE_CHECKING:
     from dljax.claims import Claim
-    from dljax.loading import Origin
+    from dljax.code import Origin
 
 # (variables in use, key) -> a picture, a text, or name -> number. A picture is float in 0..1 or uint8,
 # [h, w] or [h, w, 3]; numbers are logged, may be expected and rank checkpoints.

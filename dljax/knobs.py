@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dljax.beside import read_source
 from dljax.claims import APART, WORDS, Claim, read_claims
+from dljax.code import read_source
 from dljax.errors import UserError, nearest
 
 _SCALARS = {"int": int, "float": float, "str": str, "bool": bool}
@@ -100,7 +100,7 @@ class Knobs:
     """The knobs of one file, its text as it was when they were read, its docstring and its claims."""
 
     path: Path
-    text: str
+    text: bytes
     doc: str
     knobs: Mapping[str, Knob]
     claims: Mapping[str, Claim] = field(default_factory=dict)

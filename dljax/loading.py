@@ -1,102 +1,144 @@
-"""An experiment file's text made an Experiment, which remembers where it came from."""
+"""An experiment file's text made an Experiment, which remembers where it came from.
 
-from collections.abc import Callable, Mapping
+As for a script, the file's folder is put on Python's path. A process has one module of a name: to load
+a file whose modules are named like another one's, or were edited, drops those and imports them anew.
+"""
+
+import contextlib
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from dljax.beside import Modules, read_source, run_text
+import dljax
+from dljax.code import PACKAGE, Origin, module_name
 from dljax.errors import UserError
 from dljax.experiment import Experiment
-
-if TYPE_CHECKING:
-    from dljax.knobs import Knobs
+from dljax.knobs import read_knobs
 
 
-class Origin(NamedTuple):
-    """What an experiment means, as text: a run's folder is known by it.
+class _Module(NamedTuple):
+    """A module as it was read."""
 
-    Attributes:
-        name: of the file, without its suffix.
-        text: the file's.
-        knobs: every one with its value.
-        modules: those beside it; None for an experiment of no file.
+    name: str
+    path: Path
+    text: bytes
+
+
+_imported: dict[str, _Module] = {}  # name -> as this process imported it
+_front: list[str] = []  # the folder of the file that was loaded or run last
+
+
+def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
+    """Modules beside the experiment's file, and modules of dljax."""
+    if origin.file is None:
+        return [], []
+    base = {True: PACKAGE.parent, False: origin.file.resolve().parent}
+    found: dict[bool, list[_Module]] = {True: [], False: []}
+    for file, text in origin.texts.items():
+        ours = file.startswith("dljax/")
+        if file != origin.file.name:
+            found[ours].append(_Module(module_name(file), base[ours] / file, text))
+    return found[False], found[True]
+
+
+def _make_way(origin: Origin) -> None:
+    """Put the file's folder on Python's path, in place of another file's, and drop imported modules that
+    would stand in for the ones beside it: of the same names, from elsewhere or of another text."""
+    if origin.file is None:
+        return
+    for folder in _front:
+        with contextlib.suppress(ValueError):  # whoever ran in between may have changed the path
+            sys.path.remove(folder)
+    _front[:] = [str(origin.file.resolve().parent)]
+    sys.path.insert(0, _front[0])
+    importlib.invalidate_caches()
+    beside = {module.name: module for module in _modules(origin)[0]}
+    roots = {name.partition(".")[0] for name in beside}
+    there = [name for name in sys.modules if name.partition(".")[0] in roots]
+    if any(_imported.get(name) != beside.get(name) for name in there):
+        for name in there:
+            del sys.modules[name]
+            _imported.pop(name, None)
+    for module in beside.values():
+        if module.name not in sys.modules:  # bytecode knows an edit by the second and the size
+            with contextlib.suppress(OSError):
+                Path(importlib.util.cache_from_source(module.path)).unlink()
+
+
+def _compare(origin: Origin) -> None:
+    """Note what was imported, and see that it is what was read.
+
+    Raises:
+        UserError: a module was edited in between.
     """
+    beside, ours = _modules(origin)
+    for module in beside + [module for module in ours if module.name in sys.modules]:
+        edited = _imported.get(module.name, module) != module
+        if module.name not in _imported:
+            edited = not module.path.is_file() or module.path.read_bytes() != module.text
+        if edited:
+            raise UserError(
+                f"{module.path} was edited since {origin.name} was loaded: load it again"
+            )
+        if module.name in sys.modules:
+            _imported[module.name] = module
 
-    name: str = "experiment"
-    text: str = ""
-    knobs: Mapping[str, Any] = MappingProxyType({})
-    modules: Modules | None = None
 
-    @property
-    def folder(self) -> str:
-        """That the file lies in; "" for none."""
-        return str(self.modules.folder) if self.modules else ""
+def hold(origin: Origin | None) -> None:
+    """Have imports that are still to come, in a forward pass for instance, find a loaded file's modules.
 
-    @property
-    def beside(self) -> Mapping[str, str]:
-        """Path in the folder -> text, of the modules there that the file imports."""
-        return self.modules.texts if self.modules else {}
-
-    @classmethod
-    def of_file(cls, path: Path, knobs: Mapping[str, Any]) -> "Origin":
-        """That of a file with these knobs; nothing is run."""
-        text = read_source(path)
-        return cls(path.stem, text, knobs, Modules.of(text, path.resolve().parent))
+    Raises:
+        UserError: one was edited since it was loaded.
+    """
+    if origin:
+        _make_way(origin)
+        _compare(origin)
 
 
 def load(path: str | Path) -> Callable[..., Experiment]:
-    """The experiment function of a file: call it with knobs to get an Experiment.
-
-    The file's own folder is importable while it runs, so a model file may lie beside it.
+    """The experiment function of a file: call it with a claim or knobs to get an Experiment.
 
     Example:
         >>> import dljax  # doctest: +SKIP
-        >>> experiment = dljax.load("experiments/convnets/lenet_digits.py")(epochs=2)
-        >>> dljax.run(experiment, dljax.profile("cpu"))
+        >>> experiment = dljax.load("experiments/convnets/lenet.py")(epochs=2)
+        >>> dljax.run(experiment, "cpu")
 
     Raises:
-        UserError: the file is missing or defines no function ``experiment``.
+        UserError: the file is missing, defines no function ``experiment``, or imports a module of dljax
+            that was edited after this process had imported it.
     """
-    from dljax.knobs import read_knobs
-
     path = Path(path).absolute()
     knobs = read_knobs(path)
-    return _builder(path, knobs, Modules.of(knobs.text, path.resolve().parent), path)
-
-
-def load_copy(copy: str | Path, file: Path) -> Callable[..., Experiment]:
-    """The same of a run's copy: ``experiment.py``, and ``beside``, a folder of the modules beside it.
-
-    Args:
-        file: what it is a copy of, which need not be there any more; whatever else the code opens or
-            imports is looked for beside it.
-    """
-    from dljax.knobs import read_knobs
-
-    copy = Path(copy).absolute()
-    beside = copy.parent / "beside"
-    found = {at.relative_to(beside).as_posix(): read_source(at) for at in beside.rglob("*.py")}
-    modules = Modules.known(found, file.parent, beside)
-    return _builder(file, read_knobs(copy), modules, copy)
-
-
-def _builder(
-    file: Path, knobs: "Knobs", modules: Modules, shown: Path
-) -> Callable[..., Experiment]:
-    with modules:
-        module = run_text(f"dljax_experiment_{file.stem}", file, knobs.text, shown)
+    origin = Origin.of_file(path, {}, knobs.text)
+    for one in _modules(origin)[1]:
+        known, changed = _imported.get(one.name), one.path.stat().st_mtime
+        edited = known != one if known else dljax.STARTED < changed <= time.time()
+        if one.name in sys.modules and edited:
+            raise UserError(
+                f"{one.path} was edited after this process imported it: start Python anew"
+            )
+    _make_way(origin)
+    name = f"dljax_experiment_{path.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # where dataclasses, so flax's modules, look for it
+    exec(compile(knobs.text, str(path), "exec", dont_inherit=True), module.__dict__)
+    _compare(origin)
 
     def build(*, claim: str | None = None, **given: Any) -> Experiment:
         resolved = knobs.resolve(given, claim)
-        with modules:
-            built = module.experiment(**resolved)
+        _make_way(origin)
+        built = module.experiment(**resolved)
         if not isinstance(built, Experiment):
             raise UserError(
-                f"{shown}: experiment() returned {type(built).__name__}, expected an Experiment"
+                f"{path}: experiment() returned {type(built).__name__}, expected an Experiment"
             )
+        _compare(origin)
         row = knobs.claimed(resolved, claim) or knobs.claim(claim)
-        origin = Origin(file.stem, knobs.text, resolved, modules)
-        return built.of(origin, row, knobs.apart(resolved, row))
+        return built.of(origin._replace(knobs=resolved), row, knobs.apart(resolved, row))
 
     return build

@@ -120,12 +120,12 @@ def step(tmp_path, key) -> Iterator[tuple[Path, Callable[[], bool]]]:
     """A saved step's folder, and whether what is restored from it is what was saved."""
     phase = toy().phases[0]
     state = phase.learner.init(key, phase.data.batch(0))
-    with Checkpoints(tmp_path / "run", 2, ("test/loss", "<=")) as saved:
+    with Checkpoints(tmp_path / "run", 2) as saved:
         for number in (1, 2):
-            saved.save(number, state, {"test/loss": 1.0})
+            saved.save(number, state)
 
     def same() -> bool:
-        with Checkpoints(tmp_path / "run", 2, ("test/loss", "<="), read_only=True) as saved:
+        with Checkpoints(tmp_path / "run", 2, read_only=True) as saved:
             abstract = jax.tree.map(
                 lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
             )

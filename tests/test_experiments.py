@@ -54,6 +54,7 @@ def test_trains_on_its_fake_twin(path, tmp_path):
     folder = result.workdir
     record = json.loads((folder / "record.json").read_text())
     assert record["knobs"] == dict(experiment.origin.knobs)
+    assert (folder / "code" / path.name).read_text() == path.read_text()
     assert "<svg" in (folder / "report.html").read_text()
     rows = read_metrics(folder)
     for index, phase in enumerate(experiment.phases):

@@ -25,13 +25,13 @@ MAY_IMPORT = {
     "learner": NEUTRAL,
     "data": NEUTRAL,
     "weights": NEUTRAL | {"learner", "experiment", "runtime"},
-    "beside": NEUTRAL,
-    "experiment": NEUTRAL | {"data", "learner", "loading"},
-    "loading": NEUTRAL | {"experiment", "knobs", "beside"},
+    "code": NEUTRAL,
+    "experiment": NEUTRAL | {"data", "learner", "claims", "code"},
+    "loading": NEUTRAL | {"experiment", "knobs", "code"},
     "claims": NEUTRAL | {"knobs"},
-    "knobs": NEUTRAL | {"beside", "claims"},
+    "knobs": NEUTRAL | {"claims", "code"},
     "catalog": NEUTRAL,
-    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside", "claims"},
+    "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "code", "claims"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},
 }

@@ -1,26 +1,27 @@
 """What a run's folder is known by: which command finds which run again, and which is kept out."""
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import jax
 import pytest
+from alone import python
+from toy import toy
 
 import dljax
-from dljax.beside import read_source
 from dljax.cli.main import main
 from dljax.cli.runs import experiment_of_run
+from dljax.code import default_workdir
 from dljax.errors import UserError
 from dljax.runtime.loop import run
 from dljax.runtime.profile import Mesh, Profile
-from dljax.runtime.rundir import RunDir, default_workdir
+from dljax.runtime.rundir import RunDir
 
-SMOOTH = Path(__file__).parent / "smooth_digits.py"
+ROOT = Path(__file__).parents[1]
+SMOOTH = ROOT / "tests" / "smooth_digits.py"
 PROFILE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)
 
 MODEL = """
@@ -67,6 +68,21 @@ def where(experiment) -> Path:
     return default_workdir(experiment.origin)
 
 
+def beside(experiment) -> set[str]:
+    """The files that count, but for dljax's and the experiment's own."""
+    return {f for f in experiment.origin.code if not f.startswith("dljax/") and f != "mine.py"}
+
+
+def width(experiment) -> int:
+    phase = experiment.phases[0]
+    shapes = jax.eval_shape(phase.learner.init, jax.random.key(0), phase.data.batch(0))
+    return shapes.params["model"]["Dense_1"]["kernel"].shape[1]
+
+
+def of_width(number: int) -> str:
+    return MODEL.replace("width: int = 4", f"width: int = {number}")
+
+
 @pytest.fixture
 def mine(tmp_path):
     """An experiment file with its own model beside it."""
@@ -89,28 +105,52 @@ def test_a_default_of_another_type_is_told(mine):
         dljax.load(mine / "mine.py")
 
 
-def test_a_module_beside_the_file_is_part_of_what_a_run_means(mine, tmp_path):
+def test_a_module_beside_the_file_is_part_of_what_a_run_means(mine, tmp_path, capfd):
+    """Opened again, it finds the data beside its modules, whether they were edited or not."""
+    (mine / "width.txt").write_text("6")
+    reads = "from pathlib import Path\nW = int((Path(__file__).parent / 'width.txt').read_text())\n"
+    (mine / "my_net.py").write_text(reads + MODEL.replace("width: int = 4", "width: int = W"))
+    (mine / "mine.py").write_text(FILE + "\n\n" + reads)
     before = dljax.load(mine / "mine.py")()
     run(before, PROFILE, tmp_path / "run", quiet=True)
-    assert (tmp_path / "run" / "beside" / "my_net.py").read_text() == MODEL
-    (mine / "my_net.py").write_text(MODEL.replace("width: int = 4", "width: int = 6"))
+    held = {p for p in (tmp_path / "run").rglob("*")}
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert "stored" not in capfd.readouterr().err
+    (mine / "my_net.py").write_text(of_width(7))
     after = dljax.load(mine / "mine.py")()
     assert where(before) != where(after)
-    assert width(after) == 6, "the new text is what runs"
-    with pytest.raises(UserError, match="a module beside it"):
+    assert width(after) == 7, "the new text is what runs"
+    with pytest.raises(UserError, match="its code has changed: my_net.py"):
         run(after, PROFILE, tmp_path / "run", quiet=True)
-    # The run is opened with the module that it was trained with.
     assert main(["eval", str(tmp_path / "run")]) == 0
+    told = capfd.readouterr()
+    assert "opened with the code that it stored (my_net.py)" in told.err
+    assert "test/accuracy" in told.out
+    assert held == {p for p in (tmp_path / "run").rglob("*")}, "it is only read"
 
 
-def width(experiment) -> int:
-    phase = experiment.phases[0]
-    shapes = jax.eval_shape(phase.learner.init, jax.random.key(0), phase.data.batch(0))
-    return shapes.params["model"]["Dense_1"]["kernel"].shape[1]
-
-
-def of_width(number: int) -> str:
-    return MODEL.replace("width: int = 4", f"width: int = {number}")
+def test_a_run_whose_file_is_gone_is_opened(mine, tmp_path, capfd):
+    """A package beside it counts as far as it is imported, and goes along."""
+    package = mine / "nets"
+    (package / "tests").mkdir(parents=True)
+    (mine / "nets.py").write_text("raise RuntimeError  # the package comes first")
+    (package / "__init__.py").write_text("from .inner import Net\n")
+    (package / "inner.py").write_text("from . import sizes\n" + of_width(5) + "\n\nX = sizes.X\n")
+    (package / "sizes.py").write_text("X = 1\n")
+    (package / "tests" / "old.py").write_text("print 'not imported, and no Python'\n")
+    (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
+    made = dljax.load(mine / "mine.py")()
+    assert width(made) == 5
+    assert beside(made) == {f"nets/{f}.py" for f in ("__init__", "inner", "sizes")}
+    run(made, PROFILE, tmp_path / "run", quiet=True)
+    shutil.rmtree(mine)
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    told = capfd.readouterr()
+    assert "mine.py is gone" in told.err and "test/accuracy" in told.out
+    assert main(["eval", str(tmp_path / "run"), "--now"]) == 2
+    (tmp_path / "run" / "code" / "nets" / "sizes.py").write_text("X = 2")
+    assert main(["eval", str(tmp_path / "run")]) == 2
+    assert "is not what the run recorded (nets/sizes.py)" in capfd.readouterr().err
 
 
 def test_what_is_recorded_is_what_ran(mine, monkeypatch):
@@ -119,16 +159,25 @@ def test_what_is_recorded_is_what_ran(mine, monkeypatch):
     for number in (1, 2, 3):
         (mine / "my_net.py").write_text(of_width(number))
         made = dljax.load(mine / "mine.py")()
-        assert width(made) == number and made.origin.beside == {"my_net.py": of_width(number)}
+        assert width(made) == number
+        assert made.origin.texts["my_net.py"].decode() == of_width(number)
     build = dljax.load(mine / "mine.py")
-    (mine / "my_net.py").write_text(of_width(7))
     (mine / "mine.py").write_text(FILE.replace("epochs * 2", "epochs * 9"))
-    made = build()
-    assert width(made) == 3 and made.total_steps == 4 and made.origin.text == FILE
+    build()
+    (mine / "my_net.py").write_text(of_width(7))
+    made = build()  # of what was imported already
+    assert width(made) == 3 and made.total_steps == 4
+    assert made.origin.texts["mine.py"].decode() == FILE
     monkeypatch.chdir(mine)
     build = dljax.load("mine.py")
+    (mine / "my_net.py").write_text(of_width(8))  # before it is imported
+    with pytest.raises(
+        UserError, match="my_net.py was edited since mine was loaded: load it again"
+    ):
+        build()
+    build = dljax.load("mine.py")
     monkeypatch.chdir("/")
-    assert width(build()) == 7 and build().total_steps == 18
+    assert width(build()) == 8 and build().total_steps == 18
 
 
 def test_two_folders_may_name_their_modules_alike(mine, tmp_path):
@@ -148,43 +197,23 @@ def test_a_folder_named_like_a_library_is_not_taken_for_it(mine):
         (mine / name / name / "__init__.py").write_text("raise RuntimeError")
     before = sys.modules["optax"]
     made = dljax.load(mine / "mine.py")()
-    assert set(made.origin.beside) == {"my_net.py"} and sys.modules["optax"] is before
+    assert beside(made) == {"my_net.py"} and sys.modules["optax"] is before
 
 
-def test_a_package_beside_the_file_counts_as_far_as_it_is_imported(mine, tmp_path):
-    package = mine / "nets"
-    (package / "tests").mkdir(parents=True)
-    (mine / "nets.py").write_text("raise RuntimeError  # the package comes first")
-    (package / "__init__.py").write_text("from .inner import Net\n")
-    (package / "inner.py").write_text("from . import sizes\n" + of_width(5) + "\n\nX = sizes.X\n")
-    (package / "sizes.py").write_text("X = 1\n")
-    (package / "tests" / "old.py").write_text("print 'not imported, and no Python'\n")
-    (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
-    made = dljax.load(mine / "mine.py")()
-    assert width(made) == 5
-    assert set(made.origin.beside) == {f"nets/{f}.py" for f in ("__init__", "inner", "sizes")}
-    run(made, PROFILE, tmp_path / "run", quiet=True)
-    evaluated_elsewhere(tmp_path / "run", mine)
+def test_a_module_named_like_one_of_pythons_own_is_refused(mine):
+    (mine / "random.py").write_text("X = 1")
+    (mine / "mine.py").write_text("import random\n" + FILE.replace("from __future__", "# "))
+    with pytest.raises(UserError, match="random has the name of a module of Python's own"):
+        dljax.load(mine / "mine.py")
 
 
-def evaluated_elsewhere(path, folder):
-    """By a process of its own, the experiment's folder gone."""
-    shutil.rmtree(folder)
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-    words = [sys.executable, "-m", "dljax", "eval", str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0 and "test/accuracy" in done.stdout, done.stderr
-
-
-def test_a_folder_without_init_is_a_package_too(mine, tmp_path):
+def test_a_folder_without_init_is_a_package_too(mine):
     (mine / "nets" / "deep").mkdir(parents=True)
     (mine / "mine.py").write_text(FILE.replace("from my_net import", "from nets.deep.small import"))
     for number in (3, 8):
         (mine / "nets" / "deep" / "small.py").write_text(of_width(number))
         made = dljax.load(mine / "mine.py")()
-        assert width(made) == number and set(made.origin.beside) == {"nets/deep/small.py"}
-    run(made, PROFILE, tmp_path / "run", quiet=True)
-    evaluated_elsewhere(tmp_path / "run", mine)
+        assert width(made) == number and beside(made) == {"nets/deep/small.py"}
 
 
 def test_modules_imported_by_star_or_by_a_computed_name_count(mine):
@@ -197,8 +226,11 @@ def test_modules_imported_by_star_or_by_a_computed_name_count(mine):
         "import importlib; importlib.import_module('nets.' + 'small')",
     ):
         (mine / "mine.py").write_text(f"{line}\n" + FILE.replace("from __future__", "# "))
-        found = set(dljax.load(mine / "mine.py")().origin.beside)
-        assert found == {"nets/__init__.py", "nets/small.py", "my_net.py"}
+        assert beside(dljax.load(mine / "mine.py")()) == {
+            "nets/__init__.py",
+            "nets/small.py",
+            "my_net.py",
+        }
 
 
 def test_modules_imported_only_when_they_are_needed_are_the_runs_own(mine, tmp_path):
@@ -229,26 +261,33 @@ def test_what_python_offers_modules_works_for_those_beside_a_file(mine):
     (mine / "nets" / "__init__.py").write_text(reads + "W = W.read_text()\n" + MODEL)
     (mine / "mine.py").write_text(FILE.replace("from my_net", "from nets"))
     made = dljax.load(mine / "mine.py")()
-    with made.importing():
-        assert sys.modules["nets"].W == "words"
-        assert pkgutil.get_data("nets", "vocabulary.txt") == b"words"
-        assert "class Net" in inspect.getsource(sys.modules["nets"])
+    assert beside(made) == {"nets/__init__.py"}
+    assert sys.modules["nets"].W == "words"
+    assert pkgutil.get_data("nets", "vocabulary.txt") == b"words"
+    assert "class Net" in inspect.getsource(sys.modules["nets"])
 
 
 def test_a_text_in_another_encoding_comes_back(mine, tmp_path):
-    text = "# -*- coding: latin-1 -*-\nWORD = 'caf\u00e9'\n" + MODEL
-    (mine / "my_net.py").write_text(text, encoding="latin-1")
-    made = dljax.load(mine / "mine.py")()
-    run(made, PROFILE, tmp_path / "run", quiet=True)
-    assert made.origin.beside == {"my_net.py": text}
-    assert read_source(tmp_path / "run" / "beside" / "my_net.py") == text
+    text = ("# -*- coding: latin-1 -*-\nWORD = 'caf\u00e9'\n" + MODEL).encode("latin-1")
+    (mine / "my_net.py").write_bytes(text)
+    run(dljax.load(mine / "mine.py")(), PROFILE, tmp_path / "run", quiet=True)
+    assert (tmp_path / "run" / "code" / "my_net.py").read_bytes() == text
+
+
+def test_a_start_that_was_killed_is_made_again(mine, tmp_path):
+    for left in ("code", "code.tmp"):
+        (tmp_path / "run" / left).mkdir(parents=True)
+        (tmp_path / "run" / left / "half.py").write_text("import")
+    run(dljax.load(mine / "mine.py")(), PROFILE, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "code.tmp").exists()
+    assert not (tmp_path / "run" / "code" / "half.py").exists()
 
 
 def test_a_run_changed_by_hand_is_not_opened_as_if_it_were_not(tmp_path, capsys):
     whole = dljax.load(SMOOTH)(steps=2)
     run(whole.with_phases(whole.phases[0]), PROFILE, tmp_path / "run", quiet=True)
     assert main(["eval", str(tmp_path / "run")]) == 2
-    assert "was changed by hand" in capsys.readouterr().err
+    assert "no file tells its experiment" in capsys.readouterr().err
 
 
 def test_a_module_is_run_once_for_one_text(mine):
@@ -258,20 +297,6 @@ def test_a_module_is_run_once_for_one_text(mine):
     for _ in range(3):
         dljax.load(mine / "mine.py")()
     assert sys.__dict__.pop("times") == 1
-
-
-def test_a_run_is_opened_with_the_data_beside_its_modules(mine, tmp_path):
-    (mine / "width.txt").write_text("6")
-    (mine / "mine.py").write_text(
-        FILE + "\n\nfrom pathlib import Path\n(Path(__file__).parent / 'width.txt').read_text()\n"
-    )
-    reads = "from pathlib import Path\nW = int((Path(__file__).parent / 'width.txt').read_text())\n"
-    (mine / "my_net.py").write_text(reads + MODEL.replace("width: int = 4", "width: int = W"))
-    made = dljax.load(mine / "mine.py")()
-    run(made, PROFILE, tmp_path / "run", quiet=True)
-    before = {p for p in (tmp_path / "run").rglob("*")}
-    assert main(["eval", str(tmp_path / "run")]) == 0
-    assert before == {p for p in (tmp_path / "run").rglob("*")}, "it is only read"
 
 
 @pytest.mark.parametrize(
@@ -296,13 +321,9 @@ def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
     shorter = whole.with_phases(replace(whole.phases[0], steps=1))
     assert int(run(shorter, PROFILE, tmp_path / "run", quiet=True).state.step) == 1
-    # What the file and its knobs say still counts, and what can be told of the change.
-    record = json.loads((tmp_path / "run" / "record.json").read_text())
-    assert record["experiment"] == "smooth_digits" and record["knobs"]["steps"] == 2
-    other = dljax.load(SMOOTH)(steps=2, lr=0.01)
+    # What can be told of it is its length and its seed.
     longer = whole.with_phases(replace(whole.phases[0], steps=3))
     for experiment, says in (
-        (other.with_phases(replace(other.phases[0], steps=1)), "--lr: it had 0.1, you gave 0.01"),
         (longer, r"steps: it had \[1\], you gave \[3\]"),
         (whole, "one of them was changed by hand"),
     ):
@@ -310,17 +331,24 @@ def test_an_experiment_changed_by_hand_needs_a_folder(tmp_path, monkeypatch):
             run(experiment, PROFILE, tmp_path / "run", quiet=True)
 
 
+def test_going_on_anyway_leaves_a_finished_run_its_code(tmp_path, capsys):
+    def code(anyway: bool) -> dict[str, str]:
+        run(toy(text=str(int(anyway))), PROFILE, tmp_path / "run", anyway=anyway)
+        return json.loads((tmp_path / "run" / "record.json").read_text())["code"]
+
+    before = code(anyway=False)
+    assert code(anyway=True) == before
+    assert "going on with other code than the run had so far: toy.py" in capsys.readouterr().out
+    (tmp_path / "run" / "result.json").unlink()  # as if it had been stopped
+    assert code(anyway=True) != before
+
+
 def test_one_run_at_a_time_in_a_folder(tmp_path):
     experiment = dljax.load(SMOOTH)(steps=2)
     with RunDir(tmp_path / "run", experiment, PROFILE):
         before = {p: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
         words = ["train", str(SMOOTH), "--steps", "2", "--workdir", str(tmp_path / "run")]
-        done = subprocess.run(
-            [sys.executable, "-m", "dljax", *words],
-            capture_output=True,
-            text=True,
-            env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
-        )
+        done = python("-m", "dljax", *words)
         assert done.returncode == 2 and "another run is training in" in done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert before == {p: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
@@ -329,10 +357,9 @@ def test_one_run_at_a_time_in_a_folder(tmp_path):
 
 def test_a_knob_called_seeds_is_the_files_own(tmp_path):
     """``gcn_cora --seeds 10``: the run is opened with ten, not with one made ten by the sweep's way."""
-    file = Path(__file__).parents[1] / "experiments" / "graphs" / "gcn_digits.py"
-    (tmp_path / "experiment.py").write_text(file.read_text())
+    file = ROOT / "experiments" / "graphs" / "gcn_digits.py"
     made = dljax.load(file)(seeds=3, fake=True)
-    record = {"experiment": "gcn_digits", "knobs": dict(made.origin.knobs)}
+    record = {"file": str(file), "knobs": dict(made.origin.knobs)}
     opened = experiment_of_run(tmp_path, record, {})
     assert opened.origin.knobs == made.origin.knobs and made.origin.knobs["seeds"] == 3
     assert {k: str(v) for k, v in opened.expect.items()} == {

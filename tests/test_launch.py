@@ -16,10 +16,11 @@ import pytest
 import dljax
 from dljax.cli.main import main
 from dljax.cli.runs import open_checkpoint
+from dljax.code import default_workdir
 from dljax.errors import UserError
 from dljax.runtime.launch import gpus_of, slurm_script
 from dljax.runtime.profile import Launcher, Mesh, Profile, load_profile
-from dljax.runtime.rundir import default_workdir, read_metrics
+from dljax.runtime.rundir import read_metrics
 
 ROOT = Path(__file__).parents[1]
 SMOOTH = str(Path(__file__).parent / "smooth_digits.py")

@@ -14,6 +14,7 @@ from toy import PROFILE, task, toy
 
 from dljax import axes
 from dljax.claims import Expect
+from dljax.code import meaning
 from dljax.data import Pipeline
 from dljax.errors import UserError
 from dljax.experiment import Phase
@@ -24,7 +25,7 @@ from dljax.runtime.feeder import Ahead, Edge, InFlight, calls
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.profile import Mesh
-from dljax.runtime.rundir import meaning, read_metrics
+from dljax.runtime.rundir import read_metrics
 from dljax.types import Mean
 
 
@@ -95,7 +96,7 @@ def test_infinite_gradient_stops_too(tmp_path):
     [
         ({"knobs": {"seed": 1}}, "--seed: it had 0, you gave 1"),
         ({"name": "other"}, "a run of toy, not of other"),
-        ({"text": "def experiment(*, seed: int = 0): return 1"}, "code has changed"),
+        ({"texts": {"toy.py": b"def experiment(*, seed: int = 0): return 1"}}, "toy.py"),
     ],
 )
 def test_another_experiment_is_refused(tmp_path, change, says):

@@ -218,7 +218,7 @@ def test_load_on_eight_devices(path):
 
 
 def saved(folder: Path, state: State, step: int = 7) -> Path:
-    with Checkpoints(folder, 3, None) as checkpoints:
+    with Checkpoints(folder, 3) as checkpoints:
         checkpoints.save(step, state)
     return folder
 

@@ -8,8 +8,8 @@ import optax
 
 from dljax import Arrays, EvalSet, Experiment, Phase, Pipeline, learn
 from dljax.claims import Claim, Expect
+from dljax.code import Origin
 from dljax.learner import many_seeds
-from dljax.loading import Origin
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
 
@@ -59,6 +59,7 @@ def toy(
         "steps": 20,
         "evals": {"test": EvalSet(arrays)},
     }
-    source = {"name": "toy", "text": "def experiment(*, seed: int = 0): ...", "knobs": {"seed": 0}}
+    text = {"toy.py": b"def experiment(*, seed: int = 0): ..."}
+    source = {"name": "toy", "texts": text, "knobs": {"seed": 0}}
     made = Experiment(*(phases or [Phase(**{**given, **options})]))
     return made.of(Origin(**{**source, **(origin or {})}), claiming(*expect))

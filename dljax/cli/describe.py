@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any
 from dljax import catalog
 from dljax.cli.opening import open_experiment
 from dljax.cli.parsing import Parser, parse_with_knobs, take_target
+from dljax.cli.runs import add_now, experiment_of_run, opened_elsewhere, read_record
 from dljax.errors import UserError, nearest
 from dljax.runtime.profile import check_flags
 
 if TYPE_CHECKING:
     from dljax.analysis.summary import Layer
+    from dljax.experiment import Experiment
 
 SUMMARY = "the layers of a model or an experiment, with shapes and counts"
 
 _DESCRIPTION = """The layers of a model (a name of `dljax list`, with a variant after a colon) or of the
-networks of an experiment FILE, with output shapes and numbers of parameters."""
+networks of an experiment FILE or of a RUN, with output shapes and numbers of parameters."""
 
 _EXAMPLES = """
 dljax describe lenet
 dljax describe lenet:tiny --json
 dljax describe experiments/convnets/lenet_digits.py --batch 32
+dljax describe runs/lenet_digits-1a2b3c4d
 """
 
 
@@ -47,12 +50,11 @@ def _of_model(word: str) -> tuple[str, list["Layer"], dict[str, Any]]:
     return f"{name}:{variant}", rows, {"params": params, "state": state}
 
 
-def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], dict[str, Any]]:
+def _of_experiment(experiment: "Experiment") -> tuple[list["Layer"], dict[str, Any]]:
     import jax
 
     from dljax.analysis.summary import layers, size
 
-    experiment = open_experiment(path, resolved)
     phase = experiment.phases[-1]
     batch = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
@@ -65,7 +67,7 @@ def _of_file(path: Path, resolved: dict[str, Any]) -> tuple[str, list["Layer"], 
         "optimizer": size(state.opt),
         "average": size(state.ema),
     }
-    return str(path), rows, totals
+    return rows, totals
 
 
 def _table(title: str, rows: list["Layer"], totals: dict[str, Any], depth: int) -> str:
@@ -97,10 +99,20 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON, every layer")
     parser.add_argument("--levels", type=int, default=2, help="levels of layers shown (default: 2)")
     check_flags(os.environ.get("XLA_FLAGS", ""))
-    target = take_target(parser, argv, "file", "model")
+    target = take_target(parser, argv, "file", "run", "model")
     if target.kind == "file":
         options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
-        title, rows, totals = _of_file(path, knobs.resolve(words, options.claim))
+        title = str(path)
+        made = open_experiment(path, knobs.resolve(words, options.claim))
+        rows, totals = _of_experiment(made)
+    elif target.kind == "run":
+        add_now(parser)
+        options, title, run = parser.parse_args(target.rest), target.word, Path(target.word)
+        record = read_record(run)
+        status = opened_elsewhere("describe", argv, run, record, options.now)
+        if status is not None:
+            return status
+        rows, totals = _of_experiment(experiment_of_run(run, record, {}))
     else:
         options = parser.parse_args(target.rest)
         title, rows, totals = _of_model(target.word)

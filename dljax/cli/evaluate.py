@@ -3,9 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from dljax.cli.opening import open_experiment, start
+from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
-from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.cli.runs import (
+    add_now,
+    experiment_of_run,
+    open_checkpoint,
+    opened_elsewhere,
+    read_record,
+)
+from dljax.code import Origin, default_workdir, made_last
 from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
@@ -39,29 +46,36 @@ def main(argv: list[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
     which.add_argument("--step", type=int, help="the checkpoint of this step")
-    file: Any = None
+    add_now(parser)
     words: dict[str, Any] = {}
     if any(word.endswith(".py") for word in argv) or not argv:
         options, file, knobs, words = parse_with_knobs(parser, argv)
-        resolved, record = knobs.resolve(words, options.claim), {}
+        origin = Origin.of_file(file, knobs.resolve(words, options.claim))
+        path = options.workdir or default_workdir(origin)
+        if not path.exists() and (last := made_last(path, origin.name, origin.knobs)):
+            raise UserError(
+                f"{path} does not exist: name {last[0]}, of the same knobs and other code"
+            )
+        record = read_record(path)
+        if record["experiment"] != origin.name:
+            raise UserError(f"{path} is a run of {record['experiment']}, not of {origin.name}")
     else:
         parser.add_argument("run", type=Path, metavar="WORKDIR|FILE", help="a run's folder")
         options = parser.parse_args(argv)
-        record = read_record(options.run)
+        path, record = options.run, read_record(options.run)
+        if options.workdir:
+            raise UserError(
+                "--workdir goes with an experiment FILE: a run's folder is named already"
+            )
+    status = opened_elsewhere("eval", argv, path, record, options.now)
+    if status is not None:
+        return status
     profile = load_profile(options.on)
     start(profile)
     from dljax.runtime.measure import evaluate, newest, told
-    from dljax.runtime.rundir import default_workdir, read_metrics
+    from dljax.runtime.rundir import read_metrics
 
-    if file:
-        experiment = open_experiment(file, resolved)
-        path = options.workdir or default_workdir(experiment.origin)
-        read_record(path)
-    elif options.workdir:
-        raise UserError("--workdir goes with an experiment FILE: a run's folder is named already")
-    else:
-        path = options.run
-        experiment = experiment_of_run(path, record, {})
+    experiment = experiment_of_run(path, record, words)
     opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     found = evaluate(opened.executor, opened.phase, opened.state)
     measured = {opened.prefix + name: value for name, value in found.items()}

@@ -1,9 +1,9 @@
 """dljax launch: one run as several processes, on this machine or through Slurm."""
 
 import sys
-from pathlib import Path
 
-from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs, take_target
+from dljax.cli.parsing import Parser, add_anyway, add_run_options, parse_with_knobs, take_target
+from dljax.code import Origin, default_workdir
 from dljax.errors import UserError
 from dljax.runtime import launch
 from dljax.runtime.profile import load_profile
@@ -21,17 +21,10 @@ dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convne
 """
 
 
-def _workdir(path: Path, resolved: dict) -> Path:
-    """What `dljax train` would choose; named in the script, so that a requeued job finds it."""
-    from dljax.loading import Origin
-    from dljax.runtime.rundir import default_workdir
-
-    return default_workdir(Origin.of_file(path, resolved)).absolute()
-
-
 def main(argv: list[str]) -> int:
     parser = Parser("launch", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
+    add_anyway(parser)
     parser.add_argument("--processes", type=int, help="how many, on this machine (default: 2)")
     parser.add_argument("--slurm", action="store_true", help="submit to Slurm instead")
     parser.add_argument("--dry-run", action="store_true", help="with --slurm: print the script")
@@ -46,6 +39,7 @@ def main(argv: list[str]) -> int:
     command += [f"--{name}={word}" for name, word in words.items()]
     command += [f"--claim={options.claim}"] if options.claim else []
     command += [f"--on={options.on}"] if options.on else []
+    command += ["--anyway"] if options.anyway else []
     if not options.slurm:
         if options.dry_run:
             raise UserError("--dry-run goes with --slurm")
@@ -55,7 +49,8 @@ def main(argv: list[str]) -> int:
         raise UserError(
             "--processes is for this machine; with --slurm the profile's [launcher] says"
         )
-    workdir = options.workdir.absolute() if options.workdir else _workdir(path, resolved)
+    # As `dljax train` would choose; named in the script, so that a requeued job finds it.
+    workdir = (options.workdir or default_workdir(Origin.of_file(path, resolved))).absolute()
     script = launch.slurm_script(profile, [*command, f"--workdir={workdir}"], workdir)
     if options.dry_run:
         print(script, end="")

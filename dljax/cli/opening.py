@@ -3,7 +3,8 @@
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,24 +50,29 @@ def _where(path: Path, error: BaseException) -> str:
     return found
 
 
-def open_experiment(path: Path, knobs: Mapping[str, Any], of: Path | None = None) -> "Experiment":
-    """The experiment of a file with these knobs.
-
-    Args:
-        of: the file that this one is a run's copy of, if it is one.
+def open_file(path: Path) -> Callable[..., "Experiment"]:
+    """``load``, where both what it does and what it returns may fail.
 
     Raises:
         UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
     """
-    from dljax.loading import load, load_copy
+    from dljax.loading import load
 
-    try:
-        return (load_copy(path, of) if of else load(path))(**knobs)
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        first = (str(error).strip() or "no message").splitlines()[0]
-        raise UserError(
-            f"{_where(path, error)}: {type(error).__name__}: {first} "
-            "(DLJAX_TRACEBACK=1 shows where it came from)"
-        ) from error
+    def told(function: Callable[..., Any], *arguments: Any, **knobs: Any) -> Any:
+        try:
+            return function(*arguments, **knobs)
+        except UserError:
+            raise
+        except (Exception, SystemExit) as error:
+            first = (str(error).strip() or "no message").splitlines()[0]
+            raise UserError(
+                f"{_where(path, error)}: {type(error).__name__}: {first} "
+                "(DLJAX_TRACEBACK=1 shows where it came from)"
+            ) from error
+
+    return partial(told, told(load, path))
+
+
+def open_experiment(path: Path, knobs: Mapping[str, Any]) -> "Experiment":
+    """The experiment of a file with these knobs; errors as of ``open_file``."""
+    return open_file(path)(**knobs)

@@ -52,7 +52,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="where it runs: a file or a name in configs/ (cpu, gpu, ...)",
     )
     parser.add_argument(
-        "--workdir", type=Path, help="the run's folder (default: runs/<name>-<hash of the knobs>)"
+        "--workdir",
+        type=Path,
+        help="the run's folder (default: runs/<name>-<hash of knobs and code>)",
+    )
+
+
+def add_anyway(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--anyway", action="store_true", help="go on in --workdir though the code is another by now"
     )
 
 

@@ -104,8 +104,7 @@ def main(argv: list[str]) -> int:
     data, fsdp = mesh.shape["data"], mesh.shape["fsdp"]
     if profile.executor == "pmap":
         notes.append("executor = pmap holds the whole state on each device; planned as jit")
-    experiment = open_experiment(path, resolved)
-    planned = plan(experiment, profile)
+    planned = plan(open_experiment(path, resolved), profile)
     found = {
         "experiment": path.stem,
         "profile": asked.name,

@@ -1,14 +1,19 @@
 """Opening a run's folder again: its experiment, and a checkpoint of it."""
 
+import argparse
 import dataclasses
 import itertools
 import json
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dljax.cli.opening import open_experiment
+from dljax.code import PACKAGE, Origin, differing, lay_out
 from dljax.errors import UserError
 from dljax.knobs import read_knobs
 from dljax.runtime.profile import Profile
@@ -20,40 +25,99 @@ if TYPE_CHECKING:
 
 # In a record's knobs: the seeds that were trained together (dljax sweep). No knob can be called that.
 SEEDS = "seeds together"
+# In the environment: the folder with a run's stored code, in front of the path of this process.
+_STORED = "DLJAX_STORED_CODE"
 
 
 def read_record(path: Path) -> dict[str, Any]:
     """What a run's folder says of its start.
 
     Raises:
-        UserError: this is no folder of a run.
+        UserError: this is no folder of a run, or no file tells what it was.
     """
     file = path / "record.json"
     # os.path's, which says no to a word that is too long for a file's name, where Path's raises.
-    if not (os.path.isfile(file) and os.path.isfile(path / "experiment.py")):
+    if not os.path.isfile(file):
         what = "holds no run (no record.json)" if os.path.isdir(path) else "does not exist"
         raise UserError(f"{path} {what}: name a run's folder, or an experiment file")
     try:
-        return json.loads(file.read_text())
+        record = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{file} is damaged: the run cannot be opened") from None
+    if not record.get("file"):
+        raise UserError(
+            f"{path}: no file tells its experiment, which was built or changed by hand: open it from "
+            "Python, with dljax.run"
+        )
+    return record
+
+
+def add_now(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--now", action="store_true", help="open the run with today's code, not with its own"
+    )
+
+
+def opened_elsewhere(
+    command: str, argv: Sequence[str], path: Path, record: Mapping[str, Any], now: bool
+) -> int | None:
+    """Run a command on a run in a process of its own, the run's stored code in front.
+
+    Returns:
+        The command's exit status; None where the code of today is the same, or asked for, or this is
+        that process: then it is for this process to open the run.
+    """
+    if now or _STORED in os.environ:
+        return None
+    file, code = Path(record["file"]), path / "code"
+    if file.is_file():
+        try:
+            why = differing(record["code"], Origin.of_file(file, {}).code)
+        except UserError as error:
+            why = str(error)
+        if not why:
+            return None
+    else:
+        why = f"{file} is gone"
+    print(
+        f"{path}: opened with the code that it stored ({why}); --now takes today's", file=sys.stderr
+    )
+    with tempfile.TemporaryDirectory(prefix="dljax-") as folder:
+        front = Path(folder)
+        lay_out(code, file.resolve().parent, front)
+        places = PACKAGE.parent / "configs"
+        if places.is_dir() and not (front / "configs").exists():
+            (front / "configs").symlink_to(places)
+        paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "dljax", command, *argv],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), _STORED: folder},
+        )
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
 
 
 def experiment_of_run(
     path: Path, record: Mapping[str, Any], words: Mapping[str, Any]
 ) -> "Experiment":
-    """The experiment of a run, from the text in its folder, with some knobs changed."""
-    if record.get("by hand"):
-        raise UserError(
-            f"{path}: its experiment was changed by hand, which its file does not tell: open it from "
-            "Python, with dljax.run"
-        )
-    file = path / "experiment.py"
+    """The experiment of a run, with some knobs changed, from its file; in the process that
+    ``opened_elsewhere`` starts, from its stored code.
+
+    Raises:
+        UserError: its file is gone, or its stored code is not what was recorded.
+    """
+    file, front = Path(record["file"]), os.environ.get(_STORED)
+    if front:
+        file = Path(front) / file.name
+    elif not file.is_file():
+        raise UserError(f"{file} is gone: leave out --now")
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
-    knobs = read_knobs(file).resolve({**then, **words})
-    lay = Path(record.get("folder") or path) / f"{record['experiment']}.py"
-    experiment = open_experiment(file, knobs, of=lay)
+    experiment = open_experiment(file, read_knobs(file).resolve({**then, **words}))
+    assert experiment.origin
+    if front and (names := differing(record["code"], experiment.origin.code)):
+        raise UserError(
+            f"{path / 'code'} is not what the run recorded ({names}); --now does without"
+        )
     return together(experiment, seeds) if seeds else experiment
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, parse_with_knobs
-from dljax.cli.runs import experiment_of_run, open_checkpoint, read_record
+from dljax.cli.runs import (
+    add_now,
+    experiment_of_run,
+    open_checkpoint,
+    opened_elsewhere,
+    read_record,
+)
 from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
@@ -30,6 +36,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--n", type=int, help="samples, instead of as many as while training")
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
+    add_now(parser)
     # os.path says no of a word too long for a path, a prompt for instance; pathlib raises.
     places = [i for i, word in enumerate(argv) if os.path.isfile(f"{word}/record.json")]
     places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
@@ -40,9 +47,13 @@ def main(argv: list[str]) -> int:
     path = Path(argv[places[0]])
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
+    stored = path / "code" / Path(record["file"]).name
     options, _, _, words = parse_with_knobs(
-        parser, [str(path / "experiment.py"), *rest], own=("seed",), claims=False
+        parser, [str(stored), *rest], own=("seed",), claims=False
     )
+    status = opened_elsewhere("sample", argv, path, record, options.now)
+    if status is not None:
+        return status
     profile = load_profile(options.on)
     start(profile)
     import jax

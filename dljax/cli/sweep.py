@@ -4,12 +4,13 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dljax.cli.opening import open_experiment, start
+from dljax.cli.opening import open_file, start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.code import Origin
 from dljax.errors import UserError
 from dljax.knobs import Knob, Knobs
 from dljax.runtime.files import write_text
@@ -85,7 +86,7 @@ def _together(experiment: "Experiment", seeds: Sequence[int]) -> bool:
 
 
 def _train(
-    file: Path,
+    build: Callable[..., "Experiment"],
     profile: "Profile",
     folder: Path,
     knobs: Mapping[str, Any],
@@ -101,14 +102,14 @@ def _train(
     from dljax.runtime.measure import Diverged
 
     seeded = [{**knobs, "seed": seed} for seed in seeds] if seeds else [dict(knobs)]
-    first = open_experiment(file, seeded[0])
+    first = build(**seeded[0])
     joint = not apart and _together(first, seeds)
     if joint:
         runs = [(together(first, seeds), folder / f"{name}_seeds{seeds[0]}-{seeds[-1]}")]
     else:
         names = [f"{name}_seed{seed}" for seed in seeds] or [name]
         runs = [
-            (first if i == 0 else open_experiment(file, given), folder / names[i])
+            (first if i == 0 else build(**given), folder / names[i])
             for i, given in enumerate(seeded)
         ]
     claim = first.claim
@@ -123,7 +124,7 @@ def _train(
             result = run(experiment, profile, path, quiet=True)
         except Diverged as error:
             if joint:  # one of them did; the others have something to show
-                return _train(file, profile, folder, knobs, seeds, name, apart=True)
+                return _train(build, profile, folder, knobs, seeds, name, apart=True)
             failed.append(str(error))
             continue
         for metric, value in result.metrics.items():
@@ -185,11 +186,8 @@ def main(argv: list[str]) -> int:
         raise UserError(f"a sweep of {runs:,} runs: at most {_MOST:,}; give fewer values")
     profile = load_profile(options.on)
     start(profile)
-    from dljax.loading import Origin
-    from dljax.runtime.rundir import meaning
-
-    origin = Origin.of_file(file, {})
-    code = meaning(origin.text, origin.beside)
+    build = open_file(file)
+    code = Origin.of_file(file, {}).code
     identity = json.dumps([grid, seeds, options.apart, code], default=str)
     short = hashlib.sha256(identity.encode()).hexdigest()[:8]
     folder = options.workdir or Path("runs") / f"{file.stem}-sweep-{short}"
@@ -200,7 +198,7 @@ def main(argv: list[str]) -> int:
         given = dict(zip(grid, chosen, strict=True))
         shown = {name: given[name] for name in varied}
         name = "_".join(f"{k}{str(v).replace('/', '-')}" for k, v in shown.items()) or file.stem
-        rows.append(_train(file, profile, folder, given, seeds, name, options.apart))
+        rows.append(_train(build, profile, folder, given, seeds, name, options.apart))
         words_now = ", ".join(f"{k} {v}" for k, v in shown.items()) or "all seeds"
         how = "together in one program" if rows[-1]["together"] else "one after the other"
         how = f" ({len(seeds)} seeds {how})" if len(seeds) > 1 else ""

@@ -1,14 +1,15 @@
 """dljax train: run an experiment to its end."""
 
 from dljax.cli.opening import open_experiment, start
-from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.cli.parsing import Parser, add_anyway, add_run_options, parse_with_knobs
 from dljax.runtime.launch import follow_the_launcher
 from dljax.runtime.profile import load_profile
 
 SUMMARY = "train an experiment, or go on with an interrupted run"
 
 _DESCRIPTION = """Train the experiment of FILE to its end. The same command again goes on from the
-run's last checkpoint; a finished run shows its verdict."""
+run's last checkpoint; a finished run shows its verdict. With other code or other knobs it is
+another run, in a folder of its own."""
 
 _EXAMPLES = """
 dljax train experiments/convnets/lenet_digits.py
@@ -22,11 +23,12 @@ def main(argv: list[str]) -> int:
     follow_the_launcher()
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
+    add_anyway(parser)
     options, path, knobs, words = parse_with_knobs(parser, argv)
     resolved = knobs.resolve(words, options.claim)
     profile = load_profile(options.on)
     start(profile)
     from dljax.runtime.loop import run
 
-    run(open_experiment(path, resolved), profile, options.workdir)
+    run(open_experiment(path, resolved), profile, options.workdir, anyway=options.anyway)
     return 0

@@ -15,6 +15,7 @@ from dljax.data.pipeline import extremes
 from dljax.errors import UserError, nearest
 from dljax.experiment import Experiment, Phase
 from dljax.learner import State, named
+from dljax.loading import hold
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.execute import Jit, make_executor
 from dljax.runtime.feeder import Ahead, Edge, InFlight, calls
@@ -33,7 +34,7 @@ from dljax.runtime.processes import local_copy, prepared
 from dljax.runtime.profile import Profile, load_profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
-from dljax.runtime.rundir import RunDir, default_workdir, read_metrics
+from dljax.runtime.rundir import RunDir, choose_workdir, read_metrics
 from dljax.runtime.signals import Stop
 from dljax.types import Key
 
@@ -76,6 +77,7 @@ def run(
     workdir: str | Path | None = None,
     *,
     quiet: bool = False,
+    anyway: bool = False,
 ) -> Result:
     """Train an experiment to its end, going on from the folder's newest checkpoint if there is one.
 
@@ -84,6 +86,7 @@ def run(
         profile: where it runs, also as a file or a name in ``configs``; by default on what jax finds.
         workdir: the run's folder; by default ``runs/<name>-<hash of its code and knobs>``.
         quiet: no progress.
+        anyway: go on in the folder of a run of other code.
 
     Raises:
         UserError: the profile does not fit, or the folder cannot be used.
@@ -92,20 +95,18 @@ def run(
         Interrupted: SIGTERM or Ctrl-C; the state is saved, the same command goes on.
     """
     profile = profile if isinstance(profile, Profile) else load_profile(profile)
-    if workdir is None and experiment.origin is None:
-        raise UserError(
-            "this experiment was built by hand, so nothing tells its run from another: name a "
-            "folder, run(experiment, profile, workdir)"
-        )
-    path = Path(workdir or default_workdir(experiment.origin))
+    path = choose_workdir(experiment, workdir)
     rankings = [experiment.ranking(i) for i in range(len(experiment.phases))]
-    with (
-        prepared(profile),
-        RunDir(path, experiment, profile) as folder,
-        Checkpoints(path, profile.keep, rankings) as saved,
-        Stop() as stop,
-    ):
-        return Run(experiment, profile, folder, saved, stop, quiet).to_its_end()
+    with prepared(profile):
+        hold(experiment.origin)
+        stages = staged(experiment)
+        first = ready(experiment, profile, stages[0])  # what is wrong leaves no folder
+        with (
+            RunDir(path, experiment, profile, anyway) as folder,
+            Checkpoints(path, profile.keep, rankings) as saved,
+            Stop() as stop,
+        ):
+            return Run(experiment, profile, folder, saved, stop, quiet).to_its_end(stages, first)
 
 
 def root_key(seed: int | tuple[int, ...], phase: int) -> Key:
@@ -135,6 +136,50 @@ class Stage(NamedTuple):
         return done == self.end or (self.evaluations.at(done) and not last)
 
 
+def staged(experiment: Experiment) -> list[Stage]:
+    """The phases in their places.
+
+    Raises:
+        UserError: an expectation is about no phase.
+    """
+    stages, end = [], 0
+    for number, phase in enumerate(experiment.phases):
+        offset, end = end, end + phase.steps
+        stages.append(Stage(number, phase, experiment.prefix(number), offset, end))
+    for expect in experiment.claim.expect if experiment.claim else ():
+        if not any(expect.metric.startswith(stage.prefix) for stage in stages):
+            prefixes = [stage.prefix.rstrip("/") for stage in stages]
+            raise UserError(
+                f"expect {str(expect)!r}: no phase is called {expect.metric.split('/')[0]!r}; "
+                f"{nearest(expect.metric, prefixes)}"
+            )
+    return stages
+
+
+def ready(experiment: Experiment, profile: Profile, stage: Stage) -> Jit:
+    """The executor of a phase, whose data and expectations are held to its learner.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    phase = stage.phase
+    executor = make_executor(profile, phase.learner, phase.data)
+    variables = jax.eval_shape(executor.learner.chosen, executor.abstract)
+    sets: list[Any] = [phase.data, *phase.evals.values()]
+    for data in sets:
+        executor.learner.check(variables, extremes(data))
+    names = {stage.prefix + name for name in known(executor, phase)}
+    looks = {f"{stage.prefix}{name}" for name in phase.looks}
+    for expect in experiment.claim.expect if experiment.claim else ():
+        if not expect.metric.startswith(stage.prefix) or expect.metric in names:
+            continue
+        if expect.metric.rpartition("/")[0] not in looks:
+            raise UserError(
+                f"expect {str(expect)!r}: it is not measured; {nearest(expect.metric, names)}"
+            )
+    return executor
+
+
 class Run:
     """A run on its way: where it is written, and what was measured last."""
 
@@ -156,8 +201,12 @@ class Run:
         self.progress = Progress(self.begun_at, self.total, quiet or not folder.chief)
         self.compilations = 0
 
-    def to_its_end(self) -> Result:
-        """Train what is left of every phase, give the verdict, write the report."""
+    def to_its_end(self, stages: list[Stage], first: Jit) -> Result:
+        """Train what is left of every phase, give the verdict, write the report.
+
+        Args:
+            first: the executor of the first phase.
+        """
         clock, path, state = time.monotonic(), self.folder.path, None
         try:
             if self.begun_at > self.total:
@@ -165,15 +214,20 @@ class Run:
                     f"{path} holds step {self.begun_at}, past this experiment's end, {self.total}"
                 )
             self.folder.open(self.begun_at)
+            if self.folder.notice:
+                self.progress.say(self.folder.notice)
             if self.begun_at == self.total:
                 self.progress.say(
                     f"this run has finished: {path} holds its last step, {self.total}"
                 )
             elif self.begun_at:
                 self.progress.say(f"going on from step {self.begun_at} in {path}")
-            for stage in self._stages():
+            for stage in stages:
                 if stage.end >= self.begun_at:
-                    state = self._train(stage, state)
+                    executor = (
+                        ready(self.experiment, self.profile, stage) if stage.number else first
+                    )
+                    state = self._train(stage, executor, state)
             self.saved.wait()
             held = verdict(self.experiment, self.metrics)
             if self.begun_at < self.total or not self.folder.finished():
@@ -189,51 +243,17 @@ class Run:
         assert state is not None
         return Result(state, self.metrics, held, path, self.compilations)
 
-    def _stages(self) -> list[Stage]:
-        stages, end = [], 0
-        for index, phase in enumerate(self.experiment.phases):
-            offset, end = end, end + phase.steps
-            stages.append(Stage(index, phase, self.experiment.prefix(index), offset, end))
-        for expect in self.experiment.claim.expect if self.experiment.claim else ():
-            if not any(expect.metric.startswith(stage.prefix) for stage in stages):
-                prefixes = [stage.prefix.rstrip("/") for stage in stages]
-                raise UserError(
-                    f"expect {str(expect)!r}: no phase is called "
-                    f"{expect.metric.split('/')[0]!r}; {nearest(expect.metric, prefixes)}"
-                )
-        return stages
-
-    def _train(self, stage: Stage, before: State | None) -> State:
+    def _train(self, stage: Stage, executor: Jit, before: State | None) -> State:
         """One phase, from its start or from the newest checkpoint in it."""
-        phase = stage.phase
-        executor = make_executor(self.profile, phase.learner, phase.data)
-        self._check(stage, executor)
         if stage.offset < self.begun_at:
             state = executor.enter(self.saved.restore(self.begun_at, executor.abstract))
             self._measure_again(stage, executor, state)
         else:
             fresh = executor.fresh(root_key(self.experiment.seed, stage.number))
-            state = executor.laid(phase.start(before, fresh))
+            state = executor.laid(stage.phase.start(before, fresh))
         state = self._steps(stage, executor, state)
         self.compilations = max(self.compilations, executor.compilations())
         return executor.whole(state)
-
-    def _check(self, stage: Stage, executor: Jit) -> None:
-        """Hold data and expectations to the learner, before any step."""
-        phase, learner = stage.phase, executor.learner
-        variables = jax.eval_shape(learner.chosen, executor.abstract)
-        sets: list[Any] = [phase.data, *phase.evals.values()]
-        for data in sets:
-            learner.check(variables, extremes(data))
-        names = {stage.prefix + name for name in known(executor, phase)}
-        looks = {f"{stage.prefix}{name}" for name in phase.looks}
-        for expect in self.experiment.claim.expect if self.experiment.claim else ():
-            if not expect.metric.startswith(stage.prefix) or expect.metric in names:
-                continue
-            if expect.metric.rpartition("/")[0] not in looks:
-                raise UserError(
-                    f"expect {str(expect)!r}: it is not measured; {nearest(expect.metric, names)}"
-                )
 
     def _steps(self, stage: Stage, executor: Jit, state: Any) -> Any:
         """The steps that are left of a phase."""

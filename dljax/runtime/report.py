@@ -6,6 +6,7 @@ import html
 import io
 import re
 import shlex
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def _curves(rows: list[dict[str, Any]]) -> str:
     figure.savefig(out, format="svg")
     text = out.getvalue()
     return text[text.index("<svg") :]
+
+
+def _source(file: Path) -> str:
+    """A Python file's text, in the encoding that it names."""
+    try:
+        return decode_source(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return _text(file)
 
 
 def _text(file: Path) -> str:
@@ -141,7 +150,7 @@ def write_report(path: Path) -> Path:
     record = read_json(path / "record.json", command=list) or {"command": ["dljax"]}
     rows = read_metrics(path)
     name = html.escape(str(record.get("experiment", path.name)))
-    text = _text(path / "experiment.py")
+    text = _source(path / "code" / Path(record.get("file") or "none").name)
     where = ("commit", "started", "host", "platform", "cores", "devices", "processes")
     facts = {"command": _command(record["command"]), **{k: record.get(k) for k in where}}
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>

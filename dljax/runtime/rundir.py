@@ -1,6 +1,5 @@
 """The folder of a run: what it was, what it measured, and the refusal to mix two runs in one."""
 
-import ast
 import contextlib
 import datetime
 import hashlib
@@ -10,20 +9,17 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import jax
 import numpy as np
 
-from dljax.beside import write_source
+from dljax.code import Origin, default_workdir, differing, made_last, store
 from dljax.errors import UserError
 from dljax.experiment import Experiment
-from dljax.loading import Origin
-from dljax.runtime.files import beside, read_json, read_rows, write_text, writes
+from dljax.runtime.files import read_json, read_rows, write_text, writes
 from dljax.runtime.pictures import store_picture
 from dljax.runtime.profile import Profile
 
@@ -33,7 +29,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _LOCK = ".lock"
-_BEGUN = {"experiment.py", "beside", "record.json.tmp", _LOCK}  # left by a start that was killed
+_BEGUN = {"code", "code.tmp", "record.json.tmp", _LOCK}  # left by a start that was killed
 _PACKAGES = (
     "dljax",
     "jax",
@@ -47,27 +43,20 @@ _PACKAGES = (
 )
 
 
-def meaning(text: str, beside: Mapping[str, str] = MappingProxyType({})) -> str:
-    """A file's code without comments, layout and docstrings, and that of the modules ``beside`` it:
-    what must not change between resumes."""
-    digest = hashlib.sha256()
-    for name, code in [("", text), *sorted(beside.items())]:
-        tree = ast.parse(code)
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                    body[0].value.value = ""
-        digest.update((name + ast.dump(tree)).encode())
-    return digest.hexdigest()[:16]
+def choose_workdir(experiment: Experiment, named: str | Path | None) -> Path:
+    """The folder that was named, or the default one.
 
-
-def default_workdir(origin: Origin | None) -> Path:
-    """``runs/<name>-<hash of what it means>``: the same command finds its own folder again."""
-    origin = origin or Origin()
-    code = meaning(origin.text, origin.beside)
-    identity = json.dumps([dict(origin.knobs), code], sort_keys=True, default=str)
-    return Path("runs") / f"{origin.name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    Raises:
+        UserError: none was, and the experiment was built or changed by hand.
+    """
+    if named:
+        return Path(named)
+    if experiment.origin is None:
+        raise UserError(
+            "this experiment was built or changed by hand, so nothing tells its run from another: "
+            "name a folder, run(experiment, profile, workdir)"
+        )
+    return default_workdir(experiment.origin)
 
 
 def cores() -> int:
@@ -110,17 +99,25 @@ def _summary(values: dict[str, float]) -> Any:
 
 
 class RunDir:
-    """A run's folder: record.json, experiment.py and the modules beside it, metrics.jsonl, TensorBoard
-    events, pictures. As a context manager, it is this run's alone until the end.
+    """A run's folder: record.json, its code, metrics.jsonl, TensorBoard events, pictures. As a context
+    manager, it is this run's alone until the end.
+
+    Attributes:
+        notice: a line about the run's code, where it is not that of earlier ones.
     """
 
-    def __init__(self, path: Path, experiment: Experiment, profile: Profile):
+    def __init__(self, path: Path, experiment: Experiment, profile: Profile, anyway: bool = False):
         """Claim the folder for this experiment.
+
+        Args:
+            anyway: go on in the folder of a run of other code; unless it had finished, this is its code
+                from now on.
 
         Raises:
             UserError: it cannot be written, or holds another experiment's run.
         """
         self.path = path
+        self.notice = ""
         self.chief = jax.process_index() == 0
         self._metrics: Any = None
         self._board: Any = None
@@ -128,15 +125,15 @@ class RunDir:
         self._lock: Any = None
         self._project = profile.wandb
         origin = experiment.origin or Origin()
+        steps = [phase.steps for phase in experiment.phases]
         identity = {
+            # what can be told of one that no file made
+            "by hand": None if experiment.origin else {"steps": steps, "seed": experiment.seed},
             "experiment": origin.name,
             "knobs": dict(origin.knobs),
-            "meaning": meaning(origin.text, origin.beside),
-            "by hand": None,
+            "code": origin.code,
         }
-        if experiment.origin is None:  # what can be told of a change
-            steps = [phase.steps for phase in experiment.phases]
-            identity["by hand"] = {"steps": steps, "seed": experiment.seed}
+        identity = json.loads(json.dumps(identity, default=str))
         record_file = path / "record.json"
         try:
             if record_file.is_file():
@@ -145,9 +142,12 @@ class RunDir:
                     raise UserError(
                         f"{record_file} is damaged: this is no folder to go on in; use another --workdir"
                     )
-                self._same(record, identity)
+                self._same(record, identity, anyway)
                 if self.chief:
                     self._hold()
+                    if record.get("code") != identity["code"] and not self.finished():
+                        earlier = [*record.get("earlier code", []), record.get("code")]
+                        self._store(origin, {**record, **identity, "earlier code": earlier})
                 return
             if path.exists() and not path.is_dir():
                 raise UserError(f"--workdir {path} is a file: name a folder")
@@ -161,7 +161,7 @@ class RunDir:
             record = {
                 **identity,
                 "command": sys.argv,
-                "folder": origin.folder,
+                "file": origin.file,
                 "profile": asdict(profile),
                 "versions": versions(),
                 "commit": _commit(),
@@ -175,37 +175,47 @@ class RunDir:
                 "claim": experiment.claim.name if experiment.claim else "",
                 "expect": [str(e) for e in experiment.claim.expect] if experiment.claim else [],
             }
-            write_source(path / "experiment.py", origin.text)
-            for name, text in origin.beside.items():
-                write_source(path / "beside" / name, text)
-            write_text(record_file, json.dumps(record, indent=1, default=str) + "\n")
+            last = made_last(path, origin.name, identity["knobs"])
+            changed = differing(last[1], identity["code"]) if last else ""
+            if last and changed:
+                self.notice = f"a new run: {changed} changed since {last[0]}, which has these knobs"
+            self._store(origin, record)
         except OSError as error:
             self.__exit__()
             raise UserError(
                 f"--workdir {path} cannot be written: {error.strerror or error}"
             ) from None
 
-    def _same(self, record: dict[str, Any], identity: dict[str, Any]) -> None:
-        identity = json.loads(json.dumps(identity, default=str))
+    def _store(self, origin: Origin, record: dict[str, Any]) -> None:
+        store(origin, self.path / "code")
+        temporary = self.path / "record.json.tmp"
+        temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
+        temporary.replace(self.path / "record.json")
+
+    def _same(self, record: dict[str, Any], identity: dict[str, Any], anyway: bool) -> None:
         for key, now in identity.items():
             then = record.get(key)
             if then == now:
                 continue
             what = key
-            if isinstance(then, dict) and isinstance(now, dict):
+            ways_out = "use another --workdir"
+            if key == "code":
+                names = differing(then or {}, now)
+                if anyway:
+                    self.notice = f"going on with other code than the run had so far: {names}"
+                    continue
+                what = f"its code has changed: {names}"
+                ways_out += ", or --anyway to go on in it"
+            elif isinstance(then, dict) and isinstance(now, dict):
                 absent = object()
                 name = next(k for k in {**then, **now} if then.get(k, absent) != now.get(k, absent))
                 dashes = "--" if key == "knobs" else ""
                 what = f"{dashes}{name}: it had {then.get(name)}, you gave {now.get(name)}"
             elif key == "by hand":
                 what = "one of them was changed by hand"
-            elif key == "meaning":
-                what = "its code has changed since, or that of a module beside it"
             elif key == "experiment":
                 what = f"it is a run of {then}, not of {now}"
-            raise UserError(
-                f"{self.path} belongs to a different experiment ({what}): use another --workdir"
-            )
+            raise UserError(f"{self.path} belongs to a different experiment ({what}): {ways_out}")
 
     def _hold(self) -> None:
         """Keep other runs out of the folder until this one ends, be it by a kill.
