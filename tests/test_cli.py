@@ -14,7 +14,7 @@ from dljax.knobs import read_knobs
 
 ROOT = Path(__file__).parents[1]
 SMOOTH = str(Path(__file__).parent / "smooth_digits.py")
-LENET = str(ROOT / "experiments" / "convnets" / "lenet_digits.py")
+LENET = str(ROOT / "experiments" / "convnets" / "lenet.py")
 
 
 @pytest.fixture
@@ -117,9 +117,7 @@ def test_list_as_json(dljax):
     assert lenet["family"] == "convnets" and lenet["paper"].startswith("LeNet-5. LeCun et al.")
     assert lenet["variants"]["5"] == {"params": 61_706, "state": None}
     assert lenet["variants"]["tiny"] == {"params": None, "state": None}
-    assert any(
-        path.endswith("experiments/convnets/lenet_digits.py") for path in lenet["experiments"]
-    )
+    assert any(path.endswith("experiments/convnets/lenet.py") for path in lenet["experiments"])
 
 
 @pytest.mark.parametrize(
@@ -225,19 +223,19 @@ def test_train_eval_sample(dljax, tmp_path):
     before = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
     for words in (("run",), ("run", "--best"), (SMOOTH, "--workdir", "run", "--steps", "12")):
         told = dljax("eval", *words)
-        assert "step 12" in told and "met: expected >= 0" in told
+        assert "step 12" in told and "met: test/accuracy" in told
         assert f"{before['test/accuracy']:.5g}" in told
 
     told = dljax("sample", "run", "--prompt", "another", "--seed", "3")
-    assert "another after 12 steps" in told
+    assert "another of width 16" in told
     folder = tmp_path / "run" / "samples"
     assert {f.name for f in folder.iterdir()} == {
         "noise_0000012_seed3.png",
         "words_0000012_seed3.txt",
     }
     long = "x" * 300  # longer than a file may be called
-    assert f"{long} after 12 steps" in dljax("sample", "run", "--prompt", long)
-    assert f"{long} after 12 steps" in dljax("sample", "--prompt", long, "run")
+    assert f"{long} of width 16" in dljax("sample", "run", "--prompt", long)
+    assert f"{long} of width 16" in dljax("sample", "--prompt", long, "run")
     dljax("sample", "run", "--seed", "4", "--out", "elsewhere")
     other = tmp_path / "elsewhere" / "noise_0000012_seed4.png"
     assert other.read_bytes() != (folder / "noise_0000012_seed3.png").read_bytes()
@@ -261,7 +259,7 @@ def test_sweep(dljax, tmp_path):
         assert f"{found['mean']:.5g} +- {found['std']:.2g} (n = 3)" in told
     assert rows[0]["metrics"]["test/loss"]["mean"] < rows[1]["metrics"]["test/loss"]["mean"]
     assert "(n = 3)" in dljax("eval", rows[0]["runs"][0])
-    assert "after 5 steps" in dljax("sample", rows[0]["runs"][0])  # of the first seed
+    assert "of width 16" in dljax("sample", rows[0]["runs"][0])  # of the first seed
 
 
 def test_seeds_trained_together_start_as_each_does_alone(dljax, tmp_path):

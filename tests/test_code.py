@@ -45,7 +45,7 @@ EDIT = """
 import os, sys
 from pathlib import Path
 from dljax.cli.main import main
-train = ["train", "experiments/convnets/lenet_digits.py", "--variant", "tiny", "--fake", "--epochs", "1"]
+train = ["train", "experiments/convnets/lenet.py", "--variant", "tiny", "--fake", "--epochs", "1"]
 net = Path("dljax/models/convnets/lenet.py")
 if sys.argv[1] == "before":
     assert main(train) == 0

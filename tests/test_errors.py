@@ -58,12 +58,12 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["train", SMOOTH, "--batch", "1000000000000"], "expected int above 0 and at most 1048576"),
         (["train", SMOOTH, "--seed", "4294967296"], "expected int at least 0 and below 4294967296"),
         (["train", SMOOTH, "--steps", "9" * 5000], "expected int above 0"),
-        (["train", SMOOTH, "--fake", "maybe"], "--fake maybe: expected bool"),
+        (["train", SMOOTH, "--made-up", "maybe"], "--made_up maybe: expected bool"),
         (["train", SMOOTH, "surplus"], "'surplus' is neither a knob nor its value"),
         (["train", SMOOTH, "--on", "cpuu"], "did you mean 'cpu'"),
         (["train", SMOOTH, "--on", "missing.toml"], "no profile missing.toml"),
         (["train", SMOOTH, "--on", "long" * 75], "no profile long"),
-        (["train", SMOOTH, "--claim", "digits"], "has no claim 'digits': known: none"),
+        (["train", SMOOTH, "--claim", "digits"], "has no claim 'digits': known: fake, short"),
         (["train", "long" * 75 + ".py"], "no experiment file long"),
         (["launch", "--processes", "0", SMOOTH], "--processes 0"),
         (["launch", "--processes", "two", SMOOTH], "invalid int value: 'two'"),
@@ -118,7 +118,7 @@ def test_profiles(refused, tmp_path, monkeypatch, text, told):
         import dljax
 
         with pytest.raises(Exception, match=told):
-            dljax.run(dljax.load(SMOOTH)(), dljax.profile("p.toml"), quiet=True)
+            dljax.run(dljax.load(SMOOTH)(), dljax.load_profile("p.toml"), quiet=True)
     else:
         assert told in refused("train", SMOOTH, "--on", "p.toml")
     assert not (tmp_path / "runs").exists()
@@ -157,7 +157,7 @@ def test_profiles(refused, tmp_path, monkeypatch, text, told):
         ("def experiment():\n    return 3", "experiment() returned int, expected an Experiment"),
         (
             "from dljax import Experiment\ndef experiment():\n    return Experiment()",
-            "an Experiment needs learner, data and steps, or phases",
+            "an Experiment takes one Phase or more",
         ),
     ],
 )
@@ -215,7 +215,7 @@ def test_batch_and_mesh(refused, tmp_path):
 
 
 UNET = str(ROOT / "experiments" / "segmentation" / "unet_{}.py")
-DDPM = str(ROOT / "experiments" / "diffusion" / "ddpm_digits.py")
+DDPM = str(ROOT / "experiments" / "diffusion" / "ddpm.py")
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,9 @@ def test_whatever_else_lies_in_the_folder(again):
         (path / "pictures" / name).write_bytes(b"\xff")
     (path / "pictures" / "words_0000003.txt").write_bytes(b"mine \xff")
     (path / "pictures" / "dir_0000003.png").mkdir()
-    (path / "experiment.py").write_bytes(b"def \xff(")
+    (path / "code" / "toy.py").write_bytes(b"def \xff(")
     result = once_more()
-    assert result.verdict == {"test/accuracy": True, "test/loss": True}
+    assert result.verdict == {"test/accuracy >= 0.9": True, "test/loss <= 0.5": True}
     assert (path / "metrics.jsonl").read_bytes() == rows
     page = (path / "report.html").read_text("utf-8")
     assert "mine �" in page and "notes" not in page and "test/accuracy" in page

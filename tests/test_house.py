@@ -96,7 +96,10 @@ def test_one_definition_per_noun():
         "Experiment",
         "Phase",
         "Profile",
-        "Executor",
+        "Jit",
+        "Mean",
+        "Variables",
+        "Claim",
         "Checkpoints",
     )
     homes: dict[str, list[Path]] = {noun: [] for noun in nouns}
@@ -113,9 +116,13 @@ def test_heart_is_small():
     total = 0
     for path in [*PACKAGE.glob("learner/*.py"), PACKAGE / "runtime" / "loop.py"]:
         tree = ast.parse(path.read_text())
-        text = ast.unparse(tree)
-        total += len([line for line in text.splitlines() if line.strip()])
-    assert total < 450
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+                node
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+        total += len([line for line in ast.unparse(tree).splitlines() if line.strip()])
+    assert total < 400
 
 
 def importers(architecture: catalog.Architecture) -> set[Path]:

@@ -16,7 +16,7 @@ from dljax.runtime.profile import Profile
 SMOOTH = str(Path(__file__).parent / "smooth_digits.py")
 _SPEAKING = """# Übung: größer, 日本語
 from smooth_digits import experiment as smooth
-def experiment(*, prompt: str = "né", steps: int = 2, fake: bool = True):
+def experiment(*, prompt: str = "né", steps: int = 2):
     return smooth(prompt=prompt + "→", steps=steps)
 """
 

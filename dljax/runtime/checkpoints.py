@@ -75,7 +75,7 @@ def _check(step: Path) -> None:
     """
     if not (step / _SUMS).exists():
         return
-    lines = (step / _SUMS).read_text(encoding="utf-8").splitlines()
+    lines = (step / _SUMS).read_text(encoding="utf-8").removesuffix("\n").split("\n")
     saved = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     files = _items(step)
     if missing := sorted(saved.keys() ^ files.keys()):

@@ -64,6 +64,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     for line in lines:
         try:
             row = json.loads(line)

@@ -3,7 +3,6 @@
 import gc
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,31 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dljax.data.pipeline import extremes
-from dljax.errors import UserError, nearest
-from dljax.experiment import Experiment, Phase
+from dljax.errors import UserError
+from dljax.experiment import Experiment
 from dljax.learner import State, named
 from dljax.loading import hold
 from dljax.runtime.checkpoints import Checkpoints
-from dljax.runtime.execute import Jit, make_executor
+from dljax.runtime.execute import Jit
 from dljax.runtime.feeder import Ahead, Edge, InFlight, calls
-from dljax.runtime.measure import (
-    check_finite,
-    evaluate,
-    in_a_line,
-    in_words,
-    known,
-    look,
-    newest,
-    told,
-    verdict,
-)
-from dljax.runtime.processes import local_copy, prepared
+from dljax.runtime.log import Log
+from dljax.runtime.measure import check_finite, told, verdict
+from dljax.runtime.processes import prepared
 from dljax.runtime.profile import Profile, load_profile
 from dljax.runtime.progress import Progress
 from dljax.runtime.report import write_report
-from dljax.runtime.rundir import RunDir, choose_workdir, read_metrics
+from dljax.runtime.rundir import RunDir, choose_workdir
 from dljax.runtime.signals import Stop
+from dljax.runtime.stage import Stage, ready, staged
 from dljax.types import Key
 
 
@@ -63,12 +53,6 @@ class Interrupted(UserError):
     def __init__(self, words: str, number: int):
         super().__init__(words)
         self.status = 128 + number
-
-
-class EvaluationFailed(UserError):
-    """An evaluation raised an error; the state before it is saved."""
-
-    status = 1
 
 
 def run(
@@ -116,70 +100,6 @@ def root_key(seed: int | tuple[int, ...], phase: int) -> Key:
     return jnp.stack([root_key(each, phase) for each in seed])
 
 
-class Stage(NamedTuple):
-    """A phase in its place: its steps are ``offset`` to ``end`` of the run."""
-
-    number: int
-    phase: Phase
-    prefix: str
-    offset: int
-    end: int
-
-    @property
-    def evaluations(self) -> Edge:
-        return Edge(self.phase.every, self.offset)
-
-    def evaluates(self, done: int) -> bool:
-        """Whether there is an evaluation after step ``done``."""
-        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
-        last = 0 < self.end - done <= self.phase.every // 10
-        return done == self.end or (self.evaluations.at(done) and not last)
-
-
-def staged(experiment: Experiment) -> list[Stage]:
-    """The phases in their places.
-
-    Raises:
-        UserError: an expectation is about no phase.
-    """
-    stages, end = [], 0
-    for number, phase in enumerate(experiment.phases):
-        offset, end = end, end + phase.steps
-        stages.append(Stage(number, phase, experiment.prefix(number), offset, end))
-    for expect in experiment.claim.expect if experiment.claim else ():
-        if not any(expect.metric.startswith(stage.prefix) for stage in stages):
-            prefixes = [stage.prefix.rstrip("/") for stage in stages]
-            raise UserError(
-                f"expect {str(expect)!r}: no phase is called {expect.metric.split('/')[0]!r}; "
-                f"{nearest(expect.metric, prefixes)}"
-            )
-    return stages
-
-
-def ready(experiment: Experiment, profile: Profile, stage: Stage) -> Jit:
-    """The executor of a phase, whose data and expectations are held to its learner.
-
-    Raises:
-        UserError: they do not fit.
-    """
-    phase = stage.phase
-    executor = make_executor(profile, phase.learner, phase.data)
-    variables = jax.eval_shape(executor.learner.chosen, executor.abstract)
-    sets: list[Any] = [phase.data, *phase.evals.values()]
-    for data in sets:
-        executor.learner.check(variables, extremes(data))
-    names = {stage.prefix + name for name in known(executor, phase)}
-    looks = {f"{stage.prefix}{name}" for name in phase.looks}
-    for expect in experiment.claim.expect if experiment.claim else ():
-        if not expect.metric.startswith(stage.prefix) or expect.metric in names:
-            continue
-        if expect.metric.rpartition("/")[0] not in looks:
-            raise UserError(
-                f"expect {str(expect)!r}: it is not measured; {nearest(expect.metric, names)}"
-            )
-    return executor
-
-
 class Run:
     """A run on its way: where it is written, and what was measured last."""
 
@@ -197,8 +117,8 @@ class Run:
         self.total = experiment.total_steps
         self.begun_at = saved.latest() or 0
         self.log_every = max(1, self.total // 500)
-        self.metrics = newest(read_metrics(folder.path))
         self.progress = Progress(self.begun_at, self.total, quiet or not folder.chief)
+        self.log = Log(folder, saved, self.progress)
         self.compilations = 0
 
     def to_its_end(self, stages: list[Stage], first: Jit) -> Result:
@@ -229,10 +149,10 @@ class Run:
                     )
                     state = self._train(stage, executor, state)
             self.saved.wait()
-            held = verdict(self.experiment, self.metrics)
+            held = verdict(self.experiment, self.log.newest)
             if self.begun_at < self.total or not self.folder.finished():
-                self.folder.finish(self.total, time.monotonic() - clock, self.metrics, held)
-            for line in told(self.experiment, self.metrics):
+                self.folder.finish(self.total, time.monotonic() - clock, self.log.newest, held)
+            for line in told(self.experiment, self.log.newest):
                 self.progress.say(line)
         finally:
             self.progress.close()
@@ -241,13 +161,15 @@ class Run:
                 write_report(path)
         self.progress.say(f"report: {path / 'report.html'}")
         assert state is not None
-        return Result(state, self.metrics, held, path, self.compilations)
+        return Result(state, self.log.newest, held, path, self.compilations)
 
     def _train(self, stage: Stage, executor: Jit, before: State | None) -> State:
         """One phase, from its start or from the newest checkpoint in it."""
         if stage.offset < self.begun_at:
             state = executor.enter(self.saved.restore(self.begun_at, executor.abstract))
-            self._measure_again(stage, executor, state)
+            if stage.evaluates(self.begun_at) and self.log.lacks(stage, self.begun_at):
+                # It was killed between a save and the evaluation after it.
+                self.log.measure(stage, executor, executor.whole(state), self.begun_at)
         else:
             fresh = executor.fresh(root_key(self.experiment.seed, stage.number))
             state = executor.laid(stage.phase.start(before, fresh))
@@ -295,11 +217,8 @@ class Run:
             self.folder,
             lambda step: stage.phase.data.batch(step - stage.offset),
         )
-        row = {stage.prefix + n: v for n, v in zip(executor.names, values[-1], strict=True)}
-        self.metrics.update(row)
-        if done % self.log_every < k or done == stage.end:
-            self.folder.log(done, row)
-        self.progress.step(done, row)
+        row = dict(zip(executor.names, values[-1], strict=True))
+        self.log.step(stage, row, done, write=done % self.log_every < k or done == stage.end)
 
     def _edge(self, stage: Stage, executor: Jit, state: State, done: int, stopping: bool) -> None:
         """Save, measure, stop, in this order: what is measured may fail, and loses no step then."""
@@ -308,9 +227,9 @@ class Run:
         if stopping or due:
             self.saved.save(done, state)
         if stage.evaluates(done):
-            self._measure(stage, executor, state, done)
+            self.log.measure(stage, executor, state, done)
         else:
-            self._note(stage, executor.names, done)
+            self.log.rank(stage, executor.names, done)
         if stopping and done < self.total:
             self.saved.wait()
             number = self.stop.number or signal.SIGTERM
@@ -319,42 +238,3 @@ class Run:
                 f"{self.folder.path}: run the same command again to go on",
                 number,
             )
-
-    def _measure(self, stage: Stage, executor: Jit, state: State, done: int) -> None:
-        """Evaluate and look; the numbers rank the checkpoint of this step."""
-        try:
-            measured = evaluate(executor, stage.phase, state)
-        except Exception as error:
-            self.saved.save(done, state)
-            self.saved.wait()
-            raise EvaluationFailed(
-                f"the evaluation at step {done} failed: {in_a_line(error)}; the state is saved in "
-                f"{self.folder.path}: mend it, and go on there with --anyway"
-            ) from error
-        variables = local_copy(executor.learner.chosen(state))
-        key = local_copy(state.key).reshape(-1)[0]  # there is one per model
-        numbers, complaints = look(stage.phase, stage.prefix, self.folder, variables, key, done)
-        found = {stage.prefix + name: value for name, value in {**measured, **numbers}.items()}
-        for name, value in found.items():
-            if not np.isfinite(value).all():
-                complaints.append(f"{name} is {value} at step {done}")
-        for line in complaints:
-            self.progress.say(line)
-        self.metrics.update(found)
-        if found:
-            self.folder.log(done, found)
-            self.progress.say(f"step {done}  {in_words(found)}")
-        self._note(stage, [*executor.names, *measured, *numbers], done)
-
-    def _note(self, stage: Stage, names: Sequence[str], done: int) -> None:
-        self.saved.note(done, {stage.prefix + n: self.metrics[stage.prefix + n] for n in names})
-
-    def _measure_again(self, stage: Stage, executor: Jit, state: Any) -> None:
-        """Evaluate where a run was killed between a save and the evaluation after it."""
-        done = self.begun_at
-        if not stage.evaluates(done) or not stage.phase.evals or self.folder.finished():
-            return
-        names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}
-        measured = tuple(f"{stage.prefix}{name}/" for name in stage.phase.evals)
-        if not any(name.startswith(measured) for name in names):
-            self._measure(stage, executor, executor.whole(state), done)

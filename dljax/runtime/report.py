@@ -131,7 +131,7 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
     if result is None:
         return "<p>Not finished: run the same command again to go on.</p>"
     rows = []
-    for expect in record["expect"]:
+    for expect in record.get("expect", []):
         metric = expect.split()[0]
         value = float(np.mean(result["metrics"].get(metric, np.nan)))
         held = result["verdict"].get(expect)

@@ -19,7 +19,7 @@ import numpy as np
 from dljax.code import Origin, default_workdir, differing, made_last, store
 from dljax.errors import UserError
 from dljax.experiment import Experiment
-from dljax.runtime.files import read_json, read_rows, write_text, writes
+from dljax.runtime.files import beside, read_json, read_rows, write_text, writes
 from dljax.runtime.pictures import store_picture
 from dljax.runtime.profile import Profile
 

@@ -1,0 +1,84 @@
+"""The newest value of every metric, and where it is told: files, the checkpoints' ranks, the screen."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from dljax.errors import UserError
+from dljax.learner import State
+from dljax.runtime.checkpoints import Checkpoints
+from dljax.runtime.execute import Jit
+from dljax.runtime.measure import evaluate, in_a_line, in_words, look, newest
+from dljax.runtime.processes import local_copy
+from dljax.runtime.progress import Progress
+from dljax.runtime.rundir import RunDir, read_metrics
+from dljax.runtime.stage import Stage
+
+
+class EvaluationFailed(UserError):
+    """An evaluation raised an error; the state before it is saved."""
+
+    status = 1
+
+
+class Log:
+    """Metrics of a run on their way to whoever reads them.
+
+    Attributes:
+        newest: metric -> its newest value; an array where there are several seeds.
+    """
+
+    def __init__(self, folder: RunDir, saved: Checkpoints, progress: Progress):
+        self.folder, self.saved, self.progress = folder, saved, progress
+        self.newest: dict[str, Any] = newest(read_metrics(folder.path))
+
+    def step(self, stage: Stage, row: dict[str, Any], done: int, write: bool) -> None:
+        """Note the metrics of a step."""
+        row = {stage.prefix + name: value for name, value in row.items()}
+        self.newest.update(row)
+        if write:
+            self.folder.log(done, row)
+        self.progress.step(done, row)
+
+    def measure(self, stage: Stage, executor: Jit, state: State, done: int) -> None:
+        """Evaluate and look at a state; the numbers rank the checkpoint of this step.
+
+        Raises:
+            EvaluationFailed: an evaluation raised an error.
+        """
+        try:
+            measured = evaluate(executor, stage.phase, state)
+        except Exception as error:
+            self.saved.save(done, state)
+            self.saved.wait()
+            raise EvaluationFailed(
+                f"the evaluation at step {done} failed: {in_a_line(error)}; the state is saved in "
+                f"{self.folder.path}: mend it, and go on there with --anyway"
+            ) from error
+        variables = local_copy(executor.learner.chosen(state))
+        key = local_copy(state.key).reshape(-1)[0]  # there is one per model
+        numbers, complaints = look(stage.phase, stage.prefix, self.folder, variables, key, done)
+        found = {stage.prefix + name: value for name, value in {**measured, **numbers}.items()}
+        for name, value in found.items():
+            if not np.isfinite(value).all():
+                complaints.append(f"{name} is {value} at step {done}")
+        for line in complaints:
+            self.progress.say(line)
+        self.newest.update(found)
+        if found:
+            self.folder.log(done, found)
+            self.progress.say(f"step {done}  {in_words(found)}")
+        self.rank(stage, [*executor.names, *measured, *numbers], done)
+
+    def rank(self, stage: Stage, names: Iterable[str], done: int) -> None:
+        """Rank the checkpoint of this step by these metrics, which are of it."""
+        self.saved.note(done, {stage.prefix + n: self.newest[stage.prefix + n] for n in names})
+
+    def lacks(self, stage: Stage, done: int) -> bool:
+        """Whether the evaluations after ``done`` steps were never written."""
+        if not stage.phase.evals or self.folder.finished():
+            return False
+        names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}
+        measured = tuple(f"{stage.prefix}{name}/" for name in stage.phase.evals)
+        return not any(name.startswith(measured) for name in names)

@@ -1,0 +1,77 @@
+"""The phases of an experiment in their places, and what is checked before one is trained."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from dljax.data.pipeline import extremes
+from dljax.errors import UserError, nearest
+from dljax.experiment import Experiment, Phase
+from dljax.runtime.execute import Jit, make_executor
+from dljax.runtime.feeder import Edge
+from dljax.runtime.measure import known
+from dljax.runtime.profile import Profile
+
+
+class Stage(NamedTuple):
+    """A phase in its place: its steps are ``offset`` to ``end`` of the run."""
+
+    number: int
+    phase: Phase
+    prefix: str
+    offset: int
+    end: int
+
+    @property
+    def evaluations(self) -> Edge:
+        return Edge(self.phase.every, self.offset)
+
+    def evaluates(self, done: int) -> bool:
+        """Whether there is an evaluation after step ``done``."""
+        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
+        last = 0 < self.end - done <= self.phase.every // 10
+        return done == self.end or (self.evaluations.at(done) and not last)
+
+
+def staged(experiment: Experiment) -> list[Stage]:
+    """The phases in their places.
+
+    Raises:
+        UserError: an expectation is about no phase.
+    """
+    stages, end = [], 0
+    for number, phase in enumerate(experiment.phases):
+        offset, end = end, end + phase.steps
+        stages.append(Stage(number, phase, experiment.prefix(number), offset, end))
+    for expect in experiment.claim.expect if experiment.claim else ():
+        if not any(expect.metric.startswith(stage.prefix) for stage in stages):
+            prefixes = [stage.prefix.rstrip("/") for stage in stages]
+            raise UserError(
+                f"expect {str(expect)!r}: no phase is called {expect.metric.split('/')[0]!r}; "
+                f"{nearest(expect.metric, prefixes)}"
+            )
+    return stages
+
+
+def ready(experiment: Experiment, profile: Profile, stage: Stage) -> Jit:
+    """The executor of a phase, whose data and expectations are held to its learner.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    phase = stage.phase
+    executor = make_executor(profile, phase.learner, phase.data)
+    variables = jax.eval_shape(executor.learner.chosen, executor.abstract)
+    sets: list[Any] = [phase.data, *phase.evals.values()]
+    for data in sets:
+        executor.learner.check(variables, extremes(data))
+    names = {stage.prefix + name for name in known(executor, phase)}
+    looks = {f"{stage.prefix}{name}" for name in phase.looks}
+    for expect in experiment.claim.expect if experiment.claim else ():
+        if not expect.metric.startswith(stage.prefix) or expect.metric in names:
+            continue
+        if expect.metric.rpartition("/")[0] not in looks:
+            raise UserError(
+                f"expect {str(expect)!r}: it is not measured; {nearest(expect.metric, names)}"
+            )
+    return executor
