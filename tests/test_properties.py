@@ -1,4 +1,4 @@
-"""What every model of its kind owes: the order of time, a graph without an order."""
+"""Properties of every model of a kind: causality over time, equivariance on a graph."""
 
 from functools import partial
 
