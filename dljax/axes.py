@@ -11,7 +11,7 @@ already global and everything here is the identity. Code written for one example
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -68,7 +68,7 @@ def _set(variable: ContextVar, value: Any) -> Iterator[None]:
         variable.reset(token)
 
 
-def microbatch(index: Array | int, count: int):
+def microbatch(index: Array | int, count: int) -> AbstractContextManager[None]:
     """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""
     return _set(_microbatch, (index, count))
 

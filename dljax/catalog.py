@@ -20,7 +20,8 @@ class Architecture:
         paper: the first paragraph of its docstring.
         level: 1 implemented, 2 learns, 3 parity, 4 reproduced: the highest claim in the ledger.
         variants: the rows of VARIANTS.
-        published: variant -> trainable parameters.
+        published: variant -> trainable parameters; may be empty where there is no gradient.
+        gradient_free: the reason why it has no gradient, or "".
         experiments: the experiment files that import it; what is not Python is left out.
     """
 
@@ -30,6 +31,7 @@ class Architecture:
     level: int
     variants: tuple[str, ...]
     published: dict[str, int]
+    gradient_free: str
     experiments: tuple[Path, ...]
 
     @property
@@ -90,6 +92,7 @@ def architectures() -> list[Architecture]:
         rows = constants["VARIANTS"]
         assert isinstance(rows, ast.Dict), f"{path}: VARIANTS must be written as a dict"
         name, family = path.stem, path.parent.name
+        published, reason = constants.get("PUBLISHED"), constants.get("GRADIENT_FREE")
         out.append(
             Architecture(
                 name,
@@ -97,7 +100,8 @@ def architectures() -> list[Architecture]:
                 " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split()),
                 max([1, *(c["level"] for c in claims if c["architecture"] == name)]),
                 tuple(ast.literal_eval(key) for key in rows.keys if key is not None),
-                ast.literal_eval(constants["PUBLISHED"]),
+                ast.literal_eval(published) if published else {},
+                ast.literal_eval(reason) if reason else "",
                 tuple(users.get(f"{family}.{name}", ())),
             )
         )

@@ -1,6 +1,7 @@
 """The house's own rules: which room may know which, what is never imported, what can be deleted."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -137,17 +138,25 @@ def importers(architecture: catalog.Architecture) -> set[Path]:
 
 @pytest.mark.parametrize("architecture", catalog.architectures(), ids=lambda a: a.name)
 def test_an_architecture_can_be_deleted(architecture):
-    """Nothing in the package knows it; only its experiments, tests and benchmarks do."""
-    for path in importers(architecture):
-        assert PACKAGE not in path.parents, f"{path} needs {architecture.module}"
+    """Nothing in the package knows it, and of the tests its own file and the parity tests alone."""
+    own = ROOT / "tests" / "particular" / f"test_{architecture.name}.py"
+    for path in importers(architecture) - {own}:
+        outside = path.parent.name == "benchmarks" or path.name.startswith("test_parity")
+        assert outside, f"{path} needs {architecture.module}: that belongs in {own}"
+
+
+def test_particular_tests_are_of_an_architecture():
+    names = {f"test_{architecture.name}" for architecture in catalog.architectures()}
+    assert {path.stem for path in ROOT.glob("tests/particular/*.py")} <= names
 
 
 def test_deleting_one_breaks_nothing(tmp_path):
-    """In a copy: without LeNet, the rest is still listed, read and imported."""
-    victim = next(a for a in catalog.architectures() if a.name == "lenet")
-    for name in ("dljax", "experiments", "configs"):
+    """In a copy: without the VAE, the rest is still listed, read and imported, and its tests found."""
+    victim = next(a for a in catalog.architectures() if a.name == "vae")
+    for name in ("dljax", "experiments", "configs", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "dljax" / "models" / victim.family / f"{victim.name}.py").unlink()
+    (tmp_path / "tests" / "particular" / f"test_{victim.name}.py").unlink()
     for path in victim.experiments:
         (tmp_path / "experiments" / path.parent.name / path.name).unlink()
     program = """
@@ -158,7 +167,7 @@ for module in pkgutil.walk_packages(dljax.__path__, "dljax."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 from dljax import catalog
-assert "lenet" not in [a.name for a in catalog.architectures()]
+assert "vae" not in [a.name for a in catalog.architectures()]
 for path in sorted(pathlib.Path("experiments").glob("*/*.py")):
     dljax.load(path)
 print("whole")
@@ -171,6 +180,16 @@ print("whole")
         timeout=120,
     )
     assert out.stdout.strip() == "whole", out.stderr
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert collected.returncode == 0, collected.stdout[-2000:]
+    assert "test_every_parameter_has_a_gradient[lenet]" in collected.stdout
 
 
 def test_every_module_is_covered_by_a_room():

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from dljax.learner.norm import global_norm
+from dljax.learner.gradient_norm import global_norm
 from dljax.nn import Conv, dense, max_pool
 from dljax.nn.conv import _as_matmul, _lax, _with_blocked_gradient
 

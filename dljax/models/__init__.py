@@ -1,7 +1,8 @@
-"""What is computed: one file per architecture, in family folders.
+"""Architectures: one file each, in family folders.
 
 A model file defines MODEL (a Linen module), VARIANTS (rows of its constructor's arguments, "tiny"
-among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``.
+among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``. Where a rule without
+gradient trains it, GRADIENT_FREE says why, and PUBLISHED may be left out.
 """
 
 from types import ModuleType
@@ -11,7 +12,11 @@ from dljax.errors import UserError, nearest
 
 
 def build(architecture: ModuleType, variant: str, **changes: Any) -> Any:
-    """The architecture's module at a variant of its table, with some arguments changed."""
+    """Module of an architecture at a variant of its table, with ``changes`` to the row's arguments.
+
+    Raises:
+        UserError: there is no such variant.
+    """
     rows = architecture.VARIANTS
     if variant not in rows:
         name = architecture.__name__.rsplit(".", 1)[-1]

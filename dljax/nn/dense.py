@@ -10,7 +10,7 @@ from dljax.types import Array
 
 
 def rows_dot(x: Array, kernel: Array, dimensions: Any, **options: Any) -> Array:
-    """``lax.dot_general`` over the last axis of ``x``, which ``nn.Dense`` asks for.
+    """``lax.dot_general`` over the last axis of ``x``, to be given to ``nn.Dense``.
 
     On CPU as one product of two matrices. With more axes, XLA lays out the gradient of the output
     transposed for the kernel's gradient, and computes what comes before it (GELU's derivative, say)

@@ -1,4 +1,4 @@
-"""What layers on graphs share: edges are two arrays of node numbers, ``senders`` and ``receivers``."""
+"""Sums over a graph's edges, two arrays of node numbers: ``senders`` and ``receivers``."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 def with_self_loops(
     senders: Int[Array, "e"], receivers: Int[Array, "e"], nodes: int
 ) -> tuple[Int[Array, "m"], Int[Array, "m"]]:
-    """The edges, and then one from each node to itself."""
+    """Edges, followed by one from each node to itself."""
     own = jnp.arange(nodes, dtype=senders.dtype)
     return jnp.concatenate([senders, own]), jnp.concatenate([receivers, own])
 
@@ -16,7 +16,7 @@ def with_self_loops(
 def sum_at(
     values: Float[Array, "e *rest"], receivers: Int[Array, "e"], nodes: int
 ) -> Float[Array, "n *rest"]:
-    """For each node the sum of its incoming edges' values; zero where there are none."""
+    """Sum of each node's incoming edges' values; zero where there are none."""
     return jax.ops.segment_sum(values, receivers, nodes)
 
 

@@ -8,7 +8,11 @@ from dljax import axes
 def batch_norm(*, train: bool, **options) -> nn.BatchNorm:
     """``nn.BatchNorm`` over the global batch, also where the step runs per device.
 
-    The moving averages keep 0.9 of their past, as in torchvision, unless ``momentum`` says else.
+    By default the moving averages keep 0.9 of their past, as in torchvision.
+
+    Args:
+        train: normalize by the batch and move the averages, else normalize by the averages.
+        options: of ``nn.BatchNorm``.
     """
     return nn.BatchNorm(
         use_running_average=not train,

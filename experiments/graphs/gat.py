@@ -55,7 +55,7 @@ def experiment(
     return Experiment(
         Phase(
             keep_best(learn(task, tx), lambda batch: {**batch, "mask": validation.mask}),
-            Pipeline(train, 1, seed=seed, shuffle=False),
+            Pipeline(train, 1),
             steps,
             evals={"validation": EvalSet(validation), "test": EvalSet(test)},
             every=50,

@@ -56,7 +56,7 @@ def experiment(
     return Experiment(
         Phase(
             learn(task, tx),
-            Pipeline(train, 1, seed=seed, shuffle=False),
+            Pipeline(train, 1),
             steps,
             evals={"validation": EvalSet(validation), "test": EvalSet(test)},
             every=50,

@@ -25,7 +25,7 @@ def _scale(key, shape, dtype=jnp.float32):
 
 
 class Generator(nn.Module):
-    """Noise to an image in -1..1: a ``base`` x ``base`` map, doubled ``stages`` times."""
+    """Map from noise to images in -1..1: ``base`` x ``base`` pixels, doubled ``stages`` times."""
 
     channels: int
     width: int
@@ -57,7 +57,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """An image to the logit of its being real: no BatchNorm on the first layer, leaky ReLU 0.2."""
+    """Map from images to the logits that they are real: leaky ReLU 0.2, no BatchNorm at first."""
 
     width: int
     base: int
@@ -92,13 +92,18 @@ class Discriminator(nn.Module):
 
 
 class DCGAN(nn.Module):
-    """Both networks; called as one, the discriminator judges what the generator makes of the noise.
+    """Generator and discriminator; a call gives the discriminator's logits of images made of noise.
 
-    Players take them apart: ``generator, discriminator = model.parts()``. Images have sides of
-    ``base * 2**stages``.
+    A task takes them apart: ``generator, discriminator = model.parts()``.
 
-    ``bias`` gives the discriminator's first layer one. Without it BatchNorm makes that network blind
-    to the contrast of a batch as a whole, and with only two stages the generator fades to grey.
+    Attributes:
+        channels: of the images.
+        width: channels of the generator's last hidden map and of the discriminator's first.
+        base: sides of the generator's first map.
+        stages: doublings; the images have sides of ``base * 2**stages``.
+        latent: length of the noise.
+        bias: add one to the discriminator's first layer. Without it BatchNorm makes that network blind
+            to the contrast of a batch as a whole, and with only two stages the generator fades to grey.
     """
 
     channels: int = 3

@@ -42,7 +42,10 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """In training z = mean + exp(log_var / 2) eps with eps from the stream "noise"; else the mean."""
+    """Encoder and decoder, with z = mean + exp(log_var / 2) eps between them in training, else the mean.
+
+    eps is drawn from the stream "noise".
+    """
 
     latents: int = 20
     hidden: int = 400
@@ -55,7 +58,7 @@ class VAE(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], *, train: bool
     ) -> tuple[Float[Array, "b h w c"], Float[Array, "b z"], Float[Array, "b z"]]:
-        """(logits of the pixels, mean, log variance)."""
+        """Return (logits of the pixels, mean, log variance)."""
         mean, log_var = self.encoder(image)
         z = mean
         if train:

@@ -12,7 +12,7 @@ from dljax.nn import Conv, max_pool
 
 
 class LeNet5(nn.Module):
-    """The form in use today: 28x28 input padded to 32x32, dense C3, max-pooling, ReLU, softmax.
+    """LeNet-5 in the form in use today: 28x28 input padded to 32x32, dense C3, max-pooling, ReLU, softmax.
 
     The paper's sparse C3, trainable subsampling, scaled tanh and RBF output have 60,000 parameters;
     these deviations, which every current implementation shares, have 61,706.

@@ -16,8 +16,10 @@ conv = partial(Conv, use_bias=False, kernel_init=he_normal)
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions; where the shape changes the shortcut is option A, without parameters:
-    every second pixel, and zeros for the new channels, half of them on either side.
+    """Two 3x3 convolutions and a shortcut without parameters (option A).
+
+    Where the shape changes it is every second pixel, and zeros for the new channels, half of them on
+    either side.
     """
 
     width: int

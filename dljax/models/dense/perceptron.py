@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 
 def step(z: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """1 where z > 0, else 0. Its derivative is 0 almost everywhere: the rule is no gradient."""
+    """1 where z > 0, else 0."""
     return (z > 0).astype(z.dtype)
 
 
@@ -36,6 +36,7 @@ class Perceptron(nn.Module):
 
 MODEL = Perceptron
 VARIANTS: dict[str, dict] = {"tiny": {"inputs": 2}, "64": {"inputs": 64}, "784": {"inputs": 784}}
+GRADIENT_FREE = "a step's derivative is 0 almost everywhere: Rosenblatt's rule trains it"
 PUBLISHED = {"tiny": 3, "64": 65, "784": 785}  # one weight per input, and w0
 
 

@@ -27,7 +27,7 @@ def time_embedding(time: Int[Array, " b"], features: int) -> Float[Array, "b d"]
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions, each after GroupNorm and SiLU; the time's embedding joins between them."""
+    """Two 3x3 convolutions, each after GroupNorm and SiLU; the time's embedding is added between."""
 
     features: int
     groups: int
@@ -50,7 +50,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + attention of every pixel to every pixel, one head."""
+    """Attention of every pixel to every pixel, one head, added to its input."""
 
     groups: int
 
@@ -69,7 +69,7 @@ class Attention(nn.Module):
 
 
 class DDPM(nn.Module):
-    """The noise in an image at a time: eps(x_t, t); sides must divide by 2 ** (len(widths) - 1).
+    """U-Net for the noise in an image at a time: eps(x_t, t).
 
     Attributes:
         widths: channels per level; each level halves the sides.
@@ -79,7 +79,7 @@ class DDPM(nn.Module):
         groups: of GroupNorm.
 
     Raises:
-        UserError: other sides.
+        UserError: a side of the images is no multiple of 2 ** (len(widths) - 1).
     """
 
     widths: tuple[int, ...] = (128, 256, 256, 256)

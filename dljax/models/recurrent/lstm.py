@@ -22,10 +22,10 @@ def _uniform(scale: float) -> nn.initializers.Initializer:
 
 
 class LSTMLayer(nn.Module):
-    """One layer over time. Gates lie in the order i, f, g, o, as in torch.
+    """LSTM layer over time, its gates in torch's order i, f, g, o.
 
-    The inputs' share of the gates is one product for all times; only ``h W_h`` is in the loop. One
-    bias, where torch and cuDNN add two that are never told apart.
+    The inputs' share of the gates is one product for all times; only ``h W_h`` is in the loop. There is
+    one bias, where torch and cuDNN add two.
     """
 
     hidden: int
@@ -60,14 +60,14 @@ class LSTMLayer(nn.Module):
 
 
 class LSTM(nn.Module):
-    """Embedding, layers, logits; dropout on what passes between layers, never from time to time.
+    """Embedding, LSTM layers, logits; dropout between layers, never between times.
 
     Attributes:
-        vocabulary: tokens.
-        hidden: of the embedding and of every layer.
-        layers: how many.
-        dropout: after the embedding and after each layer.
-        init_scale: every weight begins uniform within it, biases too.
+        vocabulary: number of tokens.
+        hidden: width of the embedding and of every layer.
+        layers: number of LSTM layers.
+        dropout: rate after the embedding and after each layer.
+        init_scale: bound of the uniform draws from which weights and biases begin.
     """
 
     vocabulary: int = 10_000
@@ -83,8 +83,7 @@ class LSTM(nn.Module):
         """Logits for the token after each.
 
         Args:
-            decode: go on from the collection "cache" (and leave the state there) instead of from
-                zero.
+            decode: begin at the state in the collection "cache" instead of zero, and leave it there.
         """
         uniform = _uniform(self.init_scale)
         x = nn.Embed(self.vocabulary, self.hidden, embedding_init=uniform, name="embed")(tokens)

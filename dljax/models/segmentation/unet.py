@@ -30,13 +30,13 @@ class DoubleConv(nn.Module):
 
 
 class UNet(nn.Module):
-    """Logits [b, h, w, classes] for every pixel; sides must divide by 2 ** (len(widths) - 1).
+    """Contracting and expanding path, joined by skips, to logits for every pixel.
 
     Convolutions are padded, where the paper's lose a border and its skips are cropped: the output
-    then has the input's size. Dropout stands at the end of the contracting path, as the paper has it.
+    then has the input's size. Dropout stands at the end of the contracting path, as in the paper.
 
     Raises:
-        UserError: other sides.
+        UserError: a side of the images is no multiple of 2 ** (len(widths) - 1).
     """
 
     classes: int = 2

@@ -18,10 +18,10 @@ _INIT = nn.initializers.normal(0.02)
 
 
 class CausalSelfAttention(nn.Module):
-    """Each position attends to itself and to what came before it.
+    """Attention of each position to itself and to earlier ones.
 
-    In ``decode`` the keys and values of earlier calls are in the collection "cache", and ``start``
-    says how many: one call may bring a whole prompt, later ones a token each.
+    With ``decode`` the keys and values of earlier calls, ``start`` of them, are in the collection
+    "cache": one call may bring a whole prompt, later ones a token each.
     """
 
     heads: int
@@ -66,6 +66,8 @@ class CausalSelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
+    """Linear layer to four times the width, GELU, linear layer back."""
+
     layers: int
     bias: bool
     dropout: float
@@ -82,6 +84,8 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
+    """Attention and MLP, each on a normalized input and added to it."""
+
     heads: int
     context: int
     layers: int
@@ -102,14 +106,14 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Pre-norm decoder with learned positions; the head is the embedding again.
+    """Pre-norm decoder with learned positions, the embedding's transpose as its head.
 
     Attributes:
-        vocabulary: tokens.
-        context: the most positions there are.
+        vocabulary: number of tokens.
+        context: largest number of positions.
         layers, heads, features: of the blocks.
         bias: in the linear layers and norms (GPT-2 has them, nanoGPT's own settings do not).
-        dropout: of the embeddings, the attention and what is added to the residual stream.
+        dropout: rate at the embeddings, the attention and both additions to the residual stream.
     """
 
     vocabulary: int = 50_257
@@ -127,8 +131,8 @@ class GPT(nn.Module):
         """Logits for the token after each.
 
         Args:
-            decode: the tokens go on from those of earlier calls, whose keys and values are in the
-                collection "cache". No more than ``context`` in all; a caller counts them.
+            decode: continue the tokens of earlier calls, whose keys and values are in the collection
+                "cache". The caller counts them: ``context`` in all at the most.
         """
         t = tokens.shape[1]
         if t > self.context:

@@ -1,0 +1,35 @@
+"""Layers of dljax.nn by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dljax.nn import Dropout, batch_norm
+
+
+def test_batch_norm_by_hand():
+    """Of 1 and 5: mean 3, variance 4. The moving averages begin at 0 and 1 and keep 0.9 of their past."""
+    x = jnp.array([[1.0], [5.0]])
+    norm = batch_norm(train=True)
+    variables = norm.init(jax.random.key(0), x)
+    for mean, var in ((0.3, 1.3), (0.57, 1.57), (0.813, 1.813)):
+        out, moved = norm.apply(variables, x, mutable=["batch_stats"])
+        variables = {**variables, **moved}
+        np.testing.assert_allclose(moved["batch_stats"]["mean"], [mean], rtol=1e-6)
+        np.testing.assert_allclose(moved["batch_stats"]["var"], [var], rtol=1e-6)
+        # 2 / sqrt(4 + 1e-5), the batch's own statistics
+        np.testing.assert_allclose(out, [[-0.99999875], [0.99999875]], rtol=1e-6)
+    used = batch_norm(train=False).apply(variables, x)
+    # (x - 0.813) / sqrt(1.813 + 1e-5)
+    np.testing.assert_allclose(used, [[0.13888058], [3.10958807]], rtol=1e-6)
+
+
+def test_dropout_by_hand(key):
+    """A quarter is dropped, and what is kept grows by 4/3; outside training nothing happens."""
+    x = jnp.full((100, 400), 3.0)
+    layer = Dropout(0.25)
+    out = np.asarray(layer.apply({}, x, train=True, rngs={"dropout": key}))
+    assert set(np.unique(out)) == {0.0, 4.0}
+    # Four standard errors of a share over 40,000 draws.
+    np.testing.assert_allclose((out == 0).mean(), 0.25, atol=4 * np.sqrt(0.25 * 0.75 / 40_000))
+    np.testing.assert_array_equal(layer.apply({}, x, train=False), x)
