@@ -28,11 +28,7 @@ def losses(experiment, steps=STEPS):
         state, packed = executor.step(state, executor.place(step, 1), 1)
         seen.append(packed[0])
     values = np.stack(jax.device_get(seen))
-    return {
-        name: values[:, i]
-        for i, name in enumerate(executor.names)
-        if name.endswith("/loss") or name == "errors"
-    }
+    return {name: values[:, i] for i, name in enumerate(executor.names) if name.endswith("/loss")}
 
 
 @pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])

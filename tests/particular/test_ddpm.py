@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from architectures import tiny
 
 from dljax import models
 from dljax.models.diffusion import ddpm
@@ -10,12 +11,10 @@ from dljax.tasks.diffusion import ddim, diffusion, sampler
 
 
 def test_ddim_depends_on_the_first_noise_alone(key):
-    model = models.build(ddpm, "tiny")
-    image, time = jnp.zeros((2, 8, 8, 1)), jnp.zeros((2,), jnp.int32)
-    params = jax.jit(lambda k: model.init(k, image, time, train=False))(key)
+    model, params = tiny(ddpm)[:2]
 
     def predict(params, x, time):
-        return model.apply(params, x, time, train=False)
+        return model.apply({"params": params}, x, time, train=False)
 
     draw = ddim(predict, (2, 8, 8, 1), steps=5)
     np.testing.assert_array_equal(draw(params, key), draw(params, key))
