@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from dljax.data.fingerprint import fingerprint
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State
@@ -162,6 +163,14 @@ class Experiment:
     @property
     def total_steps(self) -> int:
         return sum(phase.steps for phase in self.phases)
+
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
+        """Fingerprint of every source of data, "data" and the eval sets of each phase."""
+        out: dict[str, dict[str, Any]] = {}
+        for i, phase in enumerate(self.phases):
+            parts: dict[str, Any] = {"data": phase.data, **phase.evals}
+            out |= {f"{self.prefix(i)}{n}": fingerprint(p.source) for n, p in parts.items()}
+        return out
 
     def prefix(self, index: int) -> str:
         """Stands before the metrics of a phase; "" where there is one phase."""

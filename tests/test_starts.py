@@ -322,7 +322,7 @@ def test_a_damaged_checkpoint(tmp_path):
     run = saved(tmp_path / "run", state(step=7, model=1))
     for part in (run / "checkpoints" / "7" / "default").rglob("d/*"):
         part.write_bytes(part.read_bytes()[:10])
-    with refused(f"checkpoint 7 of {run} is damaged"):
+    with refused(f"{run}: checkpoint 7 is damaged"):
         weights.restore_raw(run)
     gc.collect()  # while they are passed over
 

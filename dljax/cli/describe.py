@@ -25,8 +25,8 @@ networks of an experiment FILE or of a RUN, with output shapes and numbers of pa
 _EXAMPLES = """
 dljax describe lenet
 dljax describe lenet:tiny --json
-dljax describe experiments/convnets/lenet_digits.py --batch 32
-dljax describe runs/lenet_digits-1a2b3c4d
+dljax describe experiments/convnets/lenet.py --batch 32
+dljax describe runs/lenet-1a2b3c4d
 """
 
 

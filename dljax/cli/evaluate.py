@@ -1,5 +1,6 @@
 """dljax eval: a checkpoint's metrics, and the verdict."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ _DESCRIPTION = """Measure the newest checkpoint of a run, its best, or that of a
 folder, or the experiment FILE with the knobs it was trained with."""
 
 _EXAMPLES = """
-dljax eval runs/lenet_digits-1a2b3c4d
-dljax eval runs/lenet_digits-1a2b3c4d --best
-dljax eval experiments/convnets/lenet_digits.py --step 500
+dljax eval runs/lenet-1a2b3c4d
+dljax eval runs/lenet-1a2b3c4d --best
+dljax eval experiments/convnets/lenet.py --step 500
 """
 
 
@@ -73,9 +74,11 @@ def main(argv: list[str]) -> int:
     profile = load_profile(options.on)
     start(profile)
     from dljax.runtime.measure import evaluate, newest, told
-    from dljax.runtime.rundir import read_metrics
+    from dljax.runtime.rundir import data_differs, read_metrics
 
     experiment = experiment_of_run(path, record, words)
+    if changed := data_differs(record.get("data", {}), experiment.fingerprints()):
+        print(f"{path}: the data has changed since it was trained: {changed}", file=sys.stderr)
     opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     found = evaluate(opened.executor, opened.phase, opened.state)
     measured = {opened.prefix + name: value for name, value in found.items()}

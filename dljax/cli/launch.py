@@ -2,7 +2,15 @@
 
 import sys
 
-from dljax.cli.parsing import Parser, add_anyway, add_run_options, parse_with_knobs, take_target
+from dljax.cli.parsing import (
+    Parser,
+    add_anyway,
+    add_init,
+    add_run_options,
+    parse_with_knobs,
+    take_target,
+)
+from dljax.cli.runs import INIT
 from dljax.code import Origin, default_workdir
 from dljax.errors import UserError
 from dljax.runtime import launch
@@ -15,9 +23,9 @@ same command goes on from the last checkpoint, also with another number of proce
 With --slurm: write a batch script from the profile's [launcher] and submit it."""
 
 _EXAMPLES = """
-dljax launch --processes 2 experiments/convnets/lenet_digits.py --epochs 5
-dljax launch --slurm --on configs/slurm_gpu_x8.toml experiments/convnets/lenet_digits.py
-dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convnets/lenet_digits.py
+dljax launch --processes 2 experiments/convnets/lenet.py --epochs 5
+dljax launch --slurm --on configs/slurm_gpu_x8.toml experiments/convnets/lenet.py
+dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convnets/lenet.py
 """
 
 
@@ -25,6 +33,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("launch", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     add_anyway(parser)
+    add_init(parser)
     parser.add_argument("--processes", type=int, help="how many, on this machine (default: 2)")
     parser.add_argument("--slurm", action="store_true", help="submit to Slurm instead")
     parser.add_argument("--dry-run", action="store_true", help="with --slurm: print the script")
@@ -40,6 +49,7 @@ def main(argv: list[str]) -> int:
     command += [f"--claim={options.claim}"] if options.claim else []
     command += [f"--on={options.on}"] if options.on else []
     command += ["--anyway"] if options.anyway else []
+    command += [f"--init={options.init}"] if options.init else []
     if not options.slurm:
         if options.dry_run:
             raise UserError("--dry-run goes with --slurm")
@@ -50,7 +60,9 @@ def main(argv: list[str]) -> int:
             "--processes is for this machine; with --slurm the profile's [launcher] says"
         )
     # As `dljax train` would choose; named in the script, so that a requeued job finds it.
-    workdir = (options.workdir or default_workdir(Origin.of_file(path, resolved))).absolute()
+    begun = {INIT: str(options.init.resolve())} if options.init else {}
+    workdir = options.workdir or default_workdir(Origin.of_file(path, {**resolved, **begun}))
+    workdir = workdir.absolute()
     script = launch.slurm_script(profile, [*command, f"--workdir={workdir}"], workdir)
     if options.dry_run:
         print(script, end="")

@@ -42,7 +42,7 @@ commands:
 
 Each has its own help: dljax train --help. A first run, 20 seconds on one core:
 
-    dljax train experiments/convnets/lenet_digits.py
+    dljax train experiments/convnets/lenet.py
 """
 
 

@@ -58,6 +58,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="RUN",
+        help="begin with the variables of another run's newest checkpoint",
+    )
+
+
 def add_anyway(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anyway", action="store_true", help="go on in --workdir though the code is another by now"

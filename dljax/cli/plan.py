@@ -21,8 +21,8 @@ from abstract shapes, nothing is trained. A profile for devices that this machin
 out on as many stand-ins made of its processor."""
 
 _EXAMPLES = """
-dljax plan experiments/convnets/lenet_digits.py
-dljax plan experiments/convnets/lenet_digits.py --on configs/tpu_v5e_8.toml --json
+dljax plan experiments/convnets/lenet.py
+dljax plan experiments/convnets/lenet.py --on configs/tpu_v5e_8.toml --json
 """
 
 _STAND_IN = "DLJAX_STAND_IN"  # set for the process that plans on stand-ins

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # In a record's knobs: the seeds that were trained together (dljax sweep). No knob can be called that.
 SEEDS = "seeds together"
+# Likewise: the run that this one began from (dljax train --init).
+INIT = "started from"
 # In the environment: the folder with a run's stored code, in front of the path of this process.
 _STORED = "DLJAX_STORED_CODE"
 
@@ -112,6 +114,7 @@ def experiment_of_run(
         raise UserError(f"{file} is gone: leave out --now")
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
+    then.pop(INIT, None)  # it has begun
     experiment = open_experiment(file, read_knobs(file).resolve({**then, **words}))
     assert experiment.origin
     if front and (names := differing(record["code"], experiment.origin.code)):
@@ -134,6 +137,25 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     assert origin is not None
     origin = origin._replace(knobs={**origin.knobs, SEEDS: list(seeds)})
     return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
+
+
+def begun_from(experiment: "Experiment", run: Path) -> "Experiment":
+    """The experiment, begun with the variables of another run's newest checkpoint.
+
+    Raises:
+        UserError: ``run`` is no folder of a run.
+    """
+    from dljax.experiment import Experiment
+    from dljax.weights import from_run
+
+    read_record(run)
+    first, *rest = experiment.phases
+    first = dataclasses.replace(first, start=from_run(run))
+    origin = experiment.origin
+    assert origin is not None
+    origin = origin._replace(knobs={**origin.knobs, INIT: str(run.resolve())})
+    made = Experiment(first, *rest, seed=experiment.seed)
+    return made.of(origin, experiment.claim, (*experiment.apart, "init"))
 
 
 class Opened(NamedTuple):

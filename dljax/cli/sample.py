@@ -23,9 +23,9 @@ _DESCRIPTION = """Draw every look of a run's experiment from its newest checkpoi
 experiment that only concern drawing (--prompt, --temperature, ...) can be changed."""
 
 _EXAMPLES = """
-dljax sample runs/dcgan_digits-1a2b3c4d --seed 7
+dljax sample runs/dcgan-1a2b3c4d --seed 7
 dljax sample runs/vae-1a2b3c4d --n 64
-dljax sample runs/gpt_topics-1a2b3c4d --prompt "The for statement"
+dljax sample runs/gpt-1a2b3c4d --prompt "The for statement"
 """
 
 

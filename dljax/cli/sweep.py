@@ -28,8 +28,8 @@ the same batches, those of the first seed; --apart trains each by itself, data o
 so does a sweep where one of them diverges. An interrupted sweep goes on with the same command."""
 
 _EXAMPLES = """
-dljax sweep experiments/convnets/lenet_digits.py --lr 1e-3,3e-4 --seed 0:5
-dljax sweep experiments/convnets/lenet_digits.py --batch 32,64 --seed 0:3 --apart
+dljax sweep experiments/convnets/lenet.py --lr 1e-3,3e-4 --seed 0:5
+dljax sweep experiments/convnets/lenet.py --batch 32,64 --seed 0:3 --apart
 dljax sweep FILE --claim cora       the sweep of a claim's own row
 """
 

@@ -1,7 +1,8 @@
 """dljax train: run an experiment to its end."""
 
 from dljax.cli.opening import open_experiment, start
-from dljax.cli.parsing import Parser, add_anyway, add_run_options, parse_with_knobs
+from dljax.cli.parsing import Parser, add_anyway, add_init, add_run_options, parse_with_knobs
+from dljax.cli.runs import begun_from
 from dljax.runtime.launch import follow_the_launcher
 from dljax.runtime.profile import load_profile
 
@@ -12,10 +13,11 @@ run's last checkpoint; a finished run shows its verdict. With other code or othe
 another run, in a folder of its own."""
 
 _EXAMPLES = """
-dljax train experiments/convnets/lenet_digits.py
-dljax train experiments/convnets/lenet_digits.py --epochs 5 --lr 3e-4 --workdir runs/try
-dljax train experiments/convnets/lenet_digits.py --on gpu
-dljax train experiments/convnets/lenet_digits.py --help     its docstring and its knobs
+dljax train experiments/convnets/lenet.py
+dljax train experiments/convnets/lenet.py --epochs 5 --lr 3e-4 --workdir runs/try
+dljax train experiments/convnets/lenet.py --claim mnist --on gpu
+dljax train experiments/convnets/lenet.py --claim fashion --init runs/lenet-1a2b3c4d
+dljax train experiments/convnets/lenet.py --help     its docstring and its knobs
 """
 
 
@@ -24,11 +26,15 @@ def main(argv: list[str]) -> int:
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     add_anyway(parser)
+    add_init(parser)
     options, path, knobs, words = parse_with_knobs(parser, argv)
     resolved = knobs.resolve(words, options.claim)
     profile = load_profile(options.on)
     start(profile)
     from dljax.runtime.loop import run
 
-    run(open_experiment(path, resolved), profile, options.workdir, anyway=options.anyway)
+    experiment = open_experiment(path, resolved)
+    if options.init:
+        experiment = begun_from(experiment, options.init)
+    run(experiment, profile, options.workdir, anyway=options.anyway)
     return 0

@@ -11,6 +11,18 @@ _WHOLE = 2**23  # bytes: a smaller source is digested whole
 _ROWS = 34  # of a larger one: both ends, and 32 between
 
 
+def difference(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """The first difference between two fingerprints, in words; "" for none."""
+    if then.get("length") != now["length"]:
+        return f"{now['length']} examples, it had {then.get('length')}"
+    for name in sorted({*then.get("arrays", {}), *now["arrays"]}):
+        old, new = then.get("arrays", {}).get(name), now["arrays"].get(name)
+        if old != new:
+            shown = [f"{x['dtype']} {tuple(x['shape'])}" if x else "absent" for x in (new, old)]
+            return f"{name!r} is {shown[0]}, it was {shown[1]}"
+    return "" if then.get("sha256") == now["sha256"] else "other values"
+
+
 def fingerprint(source: Source) -> dict[str, Any]:
     """Length, arrays and digest of a source, ready for JSON.
 

@@ -257,14 +257,38 @@ class Checkpoints:
             if mismatch:
                 raise ValueError(f"shapes differ at {mismatch[0]}")
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
-            older = [s for s in self.all() if s < step]
-            ways = f"remove {self.folder / str(step)} to go on from " + (
-                f"step {older[-1]}" if older else "the start"
-            )
-            if self.read_only:
-                ways = f"it is unchanged; there are steps {', '.join(map(str, self.all()))}"
-            raise UserError(
-                f"checkpoint {step} is damaged or of another model ({first[:200]}); {ways}"
-            ) from None
+            raise self._unreadable(step, error) from None
         return restored._replace(key=jax.random.wrap_key_data(restored.key))
+
+    def _unreadable(self, step: int, error: Exception) -> UserError:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
+        older = [s for s in self.all() if s < step]
+        ways = f"remove {self.folder / str(step)} to go on from " + (
+            f"step {older[-1]}" if older else "the start"
+        )
+        if self.read_only:
+            ways = f"it is unchanged; there are steps {', '.join(map(str, self.all()))}"
+        return UserError(
+            f"checkpoint {step} is damaged or of another model ({first[:200]}); {ways}"
+        )
+
+    def raw(self, step: int, names: Sequence[str]) -> dict[str, Any]:
+        """Parts of the state saved as ``step``, without its learner.
+
+        Returns:
+            name -> nested dicts of NumPy arrays, on the host whatever devices they were saved from.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        try:
+            _check(self.folder / str(step))
+            with ocp.PyTreeCheckpointer() as checkpointer:
+                folder = self.folder / str(step) / "default"
+                tree = checkpointer.metadata(folder).item_metadata.tree
+                wanted = {name: tree[name] for name in names}
+                on_host = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
+                args = ocp.args.PyTreeRestore(wanted, restore_args=on_host, partial_restore=True)
+                return checkpointer.restore(folder, args=args)
+        except Exception as error:  # whatever Orbax and TensorStore find in damaged files
+            raise self._unreadable(step, error) from None

@@ -5,6 +5,8 @@ optimizer state over its ``fsdp`` axis. ``pmap`` (``dljax.runtime.pmap``) runs t
 device. Both give the numbers of one device.
 """
 
+from functools import cached_property
+
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -45,7 +47,6 @@ class Jit:
         learner: at the profile's precision.
         feed: its batches.
         abstract: the whole state's shapes, dtypes and shardings (a checkpoint restores onto them).
-        names: of the step's metrics.
         eval_rows: rows of an evaluation's batch.
     """
 
@@ -59,7 +60,6 @@ class Jit:
                 "learner's batch statistics; take it out, or use accumulate() in the experiment"
             )
         self.abstract = laid_out(abstract, mesh)
-        self.names = tuple(sorted(jax.eval_shape(learner.update, self.abstract, self.feed.spec)[1]))
         self.eval_rows = profile.eval_batch or max(data.size, _EVAL_BATCH)
         self._programs: list[str] = []  # one entry a tracing: Python runs then only
         shardings = jax.tree.map(lambda x: x.sharding, self.abstract)
@@ -80,6 +80,12 @@ class Jit:
 
         self._once = compiled(self._one, self.feed.single)
         self._many = compiled(self._scanned, self.feed.stacked)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the step's metrics."""
+        _, metrics = jax.eval_shape(self.learner.update, self.abstract, self.feed.spec)
+        return tuple(sorted(metrics))
 
     @property
     def on_host(self) -> bool:

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from dljax.code import Origin, default_workdir, differing, made_last, store
+from dljax.data import difference
 from dljax.errors import UserError
 from dljax.experiment import Experiment
 from dljax.runtime.files import beside, read_json, read_rows, write_text, writes
@@ -57,6 +58,16 @@ def choose_workdir(experiment: Experiment, named: str | Path | None) -> Path:
             "name a folder, run(experiment, profile, workdir)"
         )
     return default_workdir(experiment.origin)
+
+
+def data_differs(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """The first difference between the data of a run and today's, in words; "" for none."""
+    for name in sorted({*then, *now}):
+        if name not in now:
+            return f"there is no {name!r} any more"
+        if what := difference(then.get(name, {}), now[name]):
+            return f"{name!r} has {what}"
+    return ""
 
 
 def cores() -> int:
@@ -110,8 +121,8 @@ class RunDir:
         """Claim the folder for this experiment.
 
         Args:
-            anyway: go on in the folder of a run of other code; unless it had finished, this is its code
-                from now on.
+            anyway: go on in the folder of a run of other code or data; unless it had finished, these
+                are its own from now on.
 
         Raises:
             UserError: it cannot be written, or holds another experiment's run.
@@ -132,6 +143,7 @@ class RunDir:
             "experiment": origin.name,
             "knobs": dict(origin.knobs),
             "code": origin.code,
+            "data": experiment.fingerprints(),
         }
         identity = json.loads(json.dumps(identity, default=str))
         record_file = path / "record.json"
@@ -145,7 +157,8 @@ class RunDir:
                 self._same(record, identity, anyway)
                 if self.chief:
                     self._hold()
-                    if record.get("code") != identity["code"] and not self.finished():
+                    same = all(record.get(key) == identity[key] for key in ("code", "data"))
+                    if not same and not self.finished():
                         earlier = [*record.get("earlier code", []), record.get("code")]
                         self._store(origin, {**record, **identity, "earlier code": earlier})
                 return
@@ -199,12 +212,14 @@ class RunDir:
                 continue
             what = key
             ways_out = "use another --workdir"
-            if key == "code":
-                names = differing(then or {}, now)
+            if key in ("code", "data"):
+                names = (
+                    differing(then or {}, now) if key == "code" else data_differs(then or {}, now)
+                )
                 if anyway:
-                    self.notice = f"going on with other code than the run had so far: {names}"
+                    self.notice = f"going on with other {key} than the run had so far: {names}"
                     continue
-                what = f"its code has changed: {names}"
+                what = f"its {key} has changed: {names}"
                 ways_out += ", or --anyway to go on in it"
             elif isinstance(then, dict) and isinstance(now, dict):
                 absent = object()

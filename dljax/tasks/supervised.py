@@ -68,15 +68,18 @@ def supervised(
         metrics = dict(means(measured(output, batch, True), batch))
         return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
 
-    def predict(variables, batch):
+    def output(variables, *arguments):
         params, extra = variables
-        return forward(model, params[MODEL], extra[MODEL], *inputs(batch), key=None, train=False)[0]
+        return forward(model, params[MODEL], extra[MODEL], *arguments, key=None, train=False)[0]
+
+    def predict(variables, batch):
+        return output(variables, *inputs(batch))
 
     def evaluate(params, extra, batch, key):
         del key
         return means(measured(predict(Variables(params, extra), batch), batch, False), batch)
 
     def check(variables, batch):
-        fits(jax.eval_shape(predict, variables, batch), batch)
+        fits(jax.eval_shape(output, variables, *inputs(batch)), batch)
 
     return Task(init, {MODEL: loss}, evaluate, predict, check=check)

@@ -8,7 +8,7 @@ from dljax.weights.mapping import Entry
 
 def entries(model: Any) -> list[Entry]:
     """The map for a ResNet."""
-    bottleneck = getattr(model.block, "__name__", model.block).lower() == "bottleneck"
+    bottleneck = model.block.expansion > 1
     out = [*conv("conv1", "conv1", bias=False), *batch_norm("bn1", "bn1")]
     for stage, blocks in enumerate(model.stages, 1):
         for block in range(blocks):

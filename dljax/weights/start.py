@@ -94,32 +94,23 @@ def restore_raw(run: str | Path, step: int | None = None) -> dict[str, Any]:
     Raises:
         UserError: the folder has no checkpoint, or not that one, or it is damaged.
     """
-    import orbax.checkpoint as ocp
-
     from dljax.runtime.checkpoints import Checkpoints
 
     run = Path(run)
-    steps: list[int] = []
-    if (run / "checkpoints").is_dir():
-        with Checkpoints(run, 1, read_only=True) as saved:
-            steps = saved.all()
-    if not steps:
+    if not (run / "checkpoints").is_dir():
         raise UserError(f"{run} holds no checkpoint: name the folder of a run that has saved one")
-    if step is None:
-        step = steps[-1]
-    if step not in steps:
-        raise UserError(f"{run} holds no step {step}; it has {', '.join(map(str, steps))}")
-    folder = run.absolute() / "checkpoints" / str(step) / "default"
-    try:
-        with ocp.PyTreeCheckpointer() as checkpointer:
-            tree = checkpointer.metadata(folder).item_metadata.tree
-            wanted = {name: tree[name] for name in ("step", "params", "extra", "ema")}
-            on_host = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
-            args = ocp.args.PyTreeRestore(wanted, restore_args=on_host, partial_restore=True)
-            return checkpointer.restore(folder, args=args)
-    except Exception as error:  # whatever Orbax and TensorStore find in damaged files
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"checkpoint {step} of {run} is damaged ({first[:200]})") from None
+    with Checkpoints(run, 1, read_only=True) as saved:
+        steps = saved.all()
+        if not steps:
+            raise UserError(
+                f"{run} holds no checkpoint: name the folder of a run that has saved one"
+            )
+        if step is not None and step not in steps:
+            raise UserError(f"{run} holds no step {step}; it has {', '.join(map(str, steps))}")
+        try:
+            return saved.raw(step or steps[-1], ("step", "params", "extra", "ema"))
+        except UserError as error:
+            raise UserError(f"{run}: {error}") from None
 
 
 def _in_use(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
