@@ -48,7 +48,7 @@ def staged(experiment: Experiment) -> list[Stage]:
             prefixes = [stage.prefix.rstrip("/") for stage in stages]
             raise UserError(
                 f"expect {str(expect)!r}: no phase is called {expect.metric.split('/')[0]!r}; "
-                f"{nearest(expect.metric, prefixes)}"
+                f"{nearest(expect.metric.split('/')[0], prefixes)}"
             )
     return stages
 

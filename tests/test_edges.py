@@ -1,0 +1,245 @@
+"""The edge of a run: what is saved, measured and drawn there, and what happens where that fails."""
+
+import json
+import re
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from toy import PROFILE, task, toy
+
+from dljax import Arrays, EvalSet, Experiment, Mean, Pipeline, learn
+from dljax.claims import Expect
+from dljax.errors import UserError
+from dljax.learner import many_seeds
+from dljax.runtime.checkpoints import Checkpoints
+from dljax.runtime.log import EvaluationFailed
+from dljax.runtime.loop import run
+from dljax.runtime.rundir import read_metrics
+
+
+def saved_steps(path) -> list[int]:
+    return sorted(int(p.name) for p in (path / "checkpoints").iterdir() if p.name.isdigit())
+
+
+def broken(message: str):
+    def look(variables, key):
+        raise ValueError(message)
+
+    return look
+
+
+LOOKS = {
+    "raises": (broken("no such layer\nat all"), r"ValueError: no such layer \(test_edges.py:\d+\)"),
+    "exits": (lambda *_: exit(3), "SystemExit: 3"),
+    "none": (lambda *_: None, r"expected uint8, or floats in 0..1, .* found object \(\)"),
+    "four axes": (lambda *_: np.zeros((1, 2, 2, 3)), r"found float64 \(1, 2, 2, 3\)"),
+    "another scale": (lambda *_: np.full((2, 2), 200.0), "of 200 to 200"),
+    "integers": (lambda *_: np.zeros((2, 2), np.int32), r"found int32 \(2, 2\)"),
+    "words for numbers": (lambda *_: {"score": "high"}, "ValueError: could not convert"),
+}
+
+
+@pytest.mark.parametrize("kind", LOOKS)
+def test_a_look_that_fails_costs_its_picture_and_a_line(kind, tmp_path, capsys):
+    look, told = LOOKS[kind]
+    looks = {"first": look, "second": lambda *_: "words"}
+    experiment = toy(looks=looks, every=10)
+    result = run(experiment, PROFILE, tmp_path / "run")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "look 'first' failed" in line]
+    assert [line.split(":")[0] for line in lines] == [
+        f"look 'first' failed at step {step}" for step in (10, 20)
+    ]
+    assert re.search(told, lines[0]), lines[0]
+    names = {p.name for p in (tmp_path / "run" / "pictures").iterdir()}
+    assert names == {"second_0000010.txt", "second_0000020.txt"}
+    assert result.verdict == {"test/accuracy >= 0.9": True, "test/loss <= 0.5": True}
+
+
+@pytest.mark.parametrize("every", [5, 0], ids=["saving", "at the end only"])
+def test_an_evaluation_that_fails_loses_no_step(every, tmp_path):
+    (phase,) = toy().phases
+
+    def evaluate(state, batch):
+        def check(step):
+            if step >= 10:
+                raise ValueError("a shape that does not fit")
+            return np.float32(1)
+
+        value = jax.pure_callback(check, jax.ShapeDtypeStruct((), jnp.float32), state.step)
+        return {"score": Mean(value, 1.0)}
+
+    failing = phase.learner._replace(evaluate=evaluate)
+    given = {"every": 5, "expect": (Expect("test/score", ">=", 0.0),)}
+    path, profile = tmp_path / "run", replace(PROFILE, checkpoint_every=every)
+    with pytest.raises(EvaluationFailed, match="at step 10 failed: .*the state is saved") as caught:
+        run(toy(learner=failing, **given), profile, path, quiet=True)
+    assert "\n" not in str(caught.value) and max(saved_steps(path)) == 10
+    # Mended, it goes on from there, to where it would have come without.
+    plain = phase.learner._replace(evaluate=lambda state, batch: {"score": Mean(state.step, 1.0)})
+    mended = run(toy(learner=plain, **given), profile, path, quiet=True)
+    alone = run(toy(learner=plain, **given), profile, tmp_path / "alone", quiet=True)
+    jax.tree.map(np.testing.assert_array_equal, mended.state.params, alone.state.params)
+    assert mended.metrics["test/score"] == 20
+
+
+def test_numbers_of_a_look_are_metrics(tmp_path):
+    """Logged, expected, and what the best checkpoint is chosen by."""
+
+    def look(variables, key):
+        return {"best": -abs(float(counter.pop(0)) - 10), "half": np.float32(0.5)}
+
+    counter = [5, 10, 15, 20]
+    expect = (Expect("look/best", ">=", -20.0), Expect("look/half", "<=", 0.5))
+    experiment = toy(looks={"look": look}, every=5, expect=expect)
+    result = run(experiment, replace(PROFILE, keep=1), tmp_path / "run", quiet=True)
+    assert result.verdict == {"look/best >= -20": True, "look/half <= 0.5": True}
+    rows = [row["look/best"] for row in read_metrics(tmp_path / "run") if "look/best" in row]
+    assert rows == [-5, 0, -5, -10]
+    assert saved_steps(tmp_path / "run") == [10, 20]
+    with Checkpoints(tmp_path / "run", 1, [experiment.ranking(0)], read_only=True) as saved:
+        assert saved.best() == 10
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "look/best" in report
+
+
+def test_looks_get_the_variables_that_are_evaluated(tmp_path):
+    """The moving average, and of several seeds the first."""
+    seen = []
+    learner = many_seeds(learn(task(), optax.sgd(0.5), ema=0.9), 3)
+    looks = {"look": lambda variables, key: seen.append(variables.params) or "seen"}
+    result = run(toy(learner=learner, looks=looks), PROFILE, tmp_path / "run", quiet=True)
+    average = jax.tree.map(lambda x: x[0], result.state.ema)
+    jax.tree.map(np.testing.assert_array_equal, average, seen[-1])
+    kernel = result.state.params["model"]["out"]["kernel"][0]
+    assert not np.allclose(kernel, seen[-1]["model"]["out"]["kernel"])
+
+
+def test_an_evaluation_uses_the_moving_average(tmp_path):
+    """The loss by hand, of the averaged parameters."""
+    learner = learn(task(), optax.sgd(0.5), ema=0.9)
+    experiment = toy(learner=learner)
+    result = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+    source = experiment.phases[0].data.source
+    losses = {}
+    for name, params in (("average", result.state.ema), ("last", result.state.params)):
+        p = jax.device_get(params["model"])
+        h = np.tanh(source.arrays["image"] @ p["hidden"]["kernel"] + p["hidden"]["bias"])
+        z = h @ p["out"]["kernel"] + p["out"]["bias"]
+        right = z[np.arange(len(z)), source.arrays["label"]]
+        losses[name] = np.mean(np.log(np.exp(z).sum(-1)) - right)
+    assert abs(losses["average"] - losses["last"]) > 1e-3
+    # float32 in another order
+    np.testing.assert_allclose(result.metrics["test/loss"], losses["average"], rtol=1e-5)
+
+
+def test_a_metric_that_is_nan_is_told(tmp_path, capsys):
+    (phase,) = toy().phases
+    learner = phase.learner._replace(
+        evaluate=lambda state, batch: {"score": Mean(jnp.float32(jnp.nan), 1.0)}
+    )
+    expect = (Expect("test/score", ">=", 0.0),)
+    result = run(toy(learner=learner, expect=expect), PROFILE, tmp_path / "run")
+    assert "test/score is nan at step 20" in capsys.readouterr().out
+    assert result.verdict == {"test/score >= 0": False}
+
+
+@pytest.mark.parametrize(
+    "metric, told",
+    [
+        ("test/acuracy", r"expect 'test/acuracy >= 0': it is not measured; did you mean 'test/acc"),
+        ("tset/accuracy", "it is not measured; did you mean 'test/accuracy'"),
+        ("accuracy/test", "it is not measured"),
+    ],
+)
+def test_a_mistyped_expectation_is_told_before_training(metric, told, tmp_path):
+    with pytest.raises(UserError, match=told):
+        run(toy(expect=(Expect(metric, ">=", 0.0),)), PROFILE, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_expectation_about_no_phase_is_told_before_training(tmp_path):
+    (phase,) = toy().phases
+    phases = (replace(phase, name="first"), replace(phase, name="second"))
+    with pytest.raises(UserError, match="no phase is called 'secnd'; did you mean 'second'"):
+        run(
+            toy(phases=phases, expect=(Expect("secnd/test/loss", "<=", 9.0),)),
+            PROFILE,
+            tmp_path / "run",
+            quiet=True,
+        )
+
+
+def test_evaluate_must_give_means(tmp_path):
+    (phase,) = toy().phases
+    learner = phase.learner._replace(evaluate=lambda state, batch: {"score": jnp.zeros(4)})
+    with pytest.raises(UserError, match="for 'score': expected Mean.of"):
+        run(toy(learner=learner, expect=()), PROFILE, tmp_path / "run", quiet=True)
+
+
+PARTS = {
+    "learner": ("adam", "expected a Learner"),
+    "data": ([1, 2], "expected a Pipeline"),
+    "steps": (2.5, "expected 1 or more, found 2.5"),
+    "every": (-1, "expected 0 or more steps"),
+    "evals": ({"test": [1]}, "expected EvalSets by name"),
+    "looks": ({"weights": "filters"}, "expected functions"),
+    "start": ("carry", "expected a function"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_of_another_kind_are_told_when_a_phase_is_built(part):
+    value, told = PARTS[part]
+    with pytest.raises(UserError, match=rf"Phase\({part}=\): {told}"):
+        replace(toy().phases[0], **{part: value})
+
+
+@pytest.mark.parametrize(
+    "arguments, options, told",
+    [
+        ((), {}, "one Phase or more"),
+        (("phase",), {}, "one Phase or more"),
+        ((0,), {"seed": -1}, "expected a whole number from 0 to 4294967295"),
+        ((0,), {"seed": 2**32}, "seed 4294967296"),
+        ((0,), {"seed": 1.5}, "seed 1.5"),
+        ((0, 0), {"name": "a"}, "two phases are called 'a'"),
+    ],
+)
+def test_an_experiment_of_other_parts_is_told(arguments, options, told):
+    name = options.pop("name", "")
+    phases = [replace(toy().phases[0], name=name) if x == 0 else x for x in arguments]
+    with pytest.raises(UserError, match=told):
+        Experiment(*phases, **options)
+
+
+def data(image: np.ndarray) -> dict:
+    arrays = Arrays({"image": image, "label": np.arange(len(image), dtype=np.int32) % 2})
+    return {"data": Pipeline(arrays, 4), "evals": {"test": EvalSet(arrays)}, "expect": ()}
+
+
+CHANGES = {
+    "a column": (lambda x: x * np.array([1, 1, -1, 1], np.float32), "'data' has other values"),
+    "a row more": (lambda x: np.concatenate([x, x[:1]]), "'data' has 41 examples, it had 40"),
+    "a type": (lambda x: x.astype(np.float64), "'data' has 'image' is float64 .*, it was float32"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_data_that_changed_behind_a_run_is_told(change, tmp_path, capsys):
+    image = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    path = tmp_path / "run"
+    run(toy(**data(image)), PROFILE, path, quiet=True)
+    made, told = CHANGES[change]
+    other = toy(**data(made(image)))
+    with pytest.raises(UserError, match=f"its data has changed: {told}.*--anyway"):
+        run(other, PROFILE, path, quiet=True)
+    (path / "result.json").unlink()  # as if it had been stopped
+    run(other, PROFILE, path, anyway=True)
+    assert "going on with other data than the run had so far" in capsys.readouterr().out
+    record = json.loads((path / "record.json").read_text())
+    assert record["data"]["data"]["length"] == len(made(image))
+    run(other, PROFILE, path, quiet=True)  # its own from now on
