@@ -8,7 +8,7 @@ on MNIST: 99.25 % (Keras' mnist_cnn, 12 epochs), 99.17 % (Flax' example, 10 epoc
 takes three quarters of a minute on 2 cores, that on MNIST ten.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -41,7 +41,7 @@ def experiment(
     epochs: float = 40,
     batch: int = 64,
     lr: float = 2e-3,
-    shift: int = 2,
+    shift: Annotated[int, ">= 0"] = 2,
     data: str = "",
     seed: int = 0,
     fake: bool = False,

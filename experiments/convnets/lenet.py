@@ -7,7 +7,7 @@ Adam, cosine schedule. Training images are shifted by up to ``shift`` pixels, wh
 its own. The claim on digits takes 20 seconds on one core, the others two or three minutes.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -47,7 +47,7 @@ def experiment(
     epochs: float = 40,
     batch: int = 64,
     lr: float = 2e-3,
-    shift: int = 2,
+    shift: Annotated[int, ">= 0"] = 2,
     data: str = "",
     seed: int = 0,
     fake: bool = False,

@@ -11,7 +11,7 @@ deviations of the channels. Fashion-MNIST was run for 8 of its 20 epochs, to 92.
 core; CIFAR-10 was not. The claim on digits takes 40 seconds on 2 cores.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -46,7 +46,7 @@ def experiment(
     lr: float = 0.1,
     decay: float = 1e-4,
     schedule: Literal["cosine", "steps"] = "cosine",
-    pad: int = 1,
+    pad: Annotated[int, ">= 0"] = 1,
     flip: bool = False,
     data: str = "",
     seed: int = 0,
