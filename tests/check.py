@@ -8,6 +8,7 @@ COMMANDS = (
     ("ruff", "format", "--check", "."),
     ("mypy",),
     ("pytest",),
+    ("pytest", "-m", "deep"),
 )
 
 

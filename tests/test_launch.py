@@ -71,6 +71,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.deep
 def test_two_processes_give_the_numbers_of_one(folder):
     # Evaluated at every step: both must find the same ones worth keeping, while others are written.
     process = start("--steps", "20", "--every", "1", "--workdir", "two")
@@ -92,6 +93,7 @@ def test_two_processes_give_the_numbers_of_one(folder):
     )
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the children in /proc")
 def test_one_is_killed_and_all_end_and_a_relaunch_goes_on(folder):
     run = folder / "run"
@@ -195,6 +197,7 @@ def slurm(folder, monkeypatch):
     )
 
 
+@pytest.mark.deep
 def test_slurm_runs_the_script_and_a_preempted_job_goes_on(folder, slurm, monkeypatch, capsys):
     for name in ("XLA_FLAGS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, ENVIRONMENT[name])

@@ -150,6 +150,7 @@ loop.run(test_phases.latent_experiment(), PROFILE, sys.argv[1], quiet=True)
 """
 
 
+@pytest.mark.deep
 def test_three_phases_killed_go_on_bit_for_bit(tmp_path):
     """Killed in each phase, right after a save and before the evaluation that follows it."""
     alone = run(latent_experiment(), PROFILE, tmp_path / "alone", quiet=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from drive import CHECKPOINT_EVERY, STEPS
-from smoke import KINDS
+from smoke import DEEP, KINDS
 
 HERE = Path(__file__).parent
 
@@ -54,7 +54,7 @@ def digests(path: Path, *folders: Path) -> list[str]:
     return [line.split()[1] for line in out.splitlines() if line.startswith("digest")]
 
 
-@pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])
+@pytest.mark.parametrize("path", DEEP)
 def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     killed, alone = tmp_path / "killed", tmp_path / "alone"
     process = start(path, killed)
@@ -71,7 +71,9 @@ def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     assert both[0] == both[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.deep)]
+)
 def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
     path = next(p for p in KINDS if p.stem == "lenet")
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"
