@@ -277,8 +277,9 @@ def store(origin: Origin, target: Path) -> None:
     not at all."""
     files = dict(origin.texts)
     if any(file.startswith("dljax/") for file in files):
-        rest = {f.relative_to(PACKAGE.parent).as_posix(): f for f in PACKAGE.rglob("*.py")}
-        files |= {name: f.read_bytes() for name, f in rest.items() if name not in files}
+        rest = [f for f in PACKAGE.rglob("*") if f.is_file() and f.suffix not in (".pyc", ".pyo")]
+        named = {f.relative_to(PACKAGE.parent).as_posix(): f for f in rest}
+        files |= {name: f.read_bytes() for name, f in named.items() if name not in files}
     begun = target.with_name(f"{target.name}.tmp")
     for old in (begun, target):
         if old.exists():

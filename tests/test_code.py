@@ -56,6 +56,7 @@ else:
     for words in (
         ["eval", sys.argv[2]],
         ["eval", sys.argv[2], "--now"],
+        ["describe", sys.argv[2]],
         [*train, "--workdir", sys.argv[2]],
         train,
         [*train, "--workdir", sys.argv[2], "--anyway"],
@@ -81,11 +82,13 @@ def test_an_edited_model_of_dljax_makes_another_run(tmp_path, monkeypatch):
     then = json.loads((old / "result.json").read_text())["metrics"]["test/loss"]
     done = python("-c", EDIT, "after", old, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    first, today, refused, anew, _, last = re.split(r"\$ \d\n", done.stdout)[:6]
-    assert re.findall(r"\$ (\d)", done.stdout) == ["0", "0", "2", "0", "0", "0"]
+    first, today, layers, refused, anew, _, last = re.split(r"\$ \d\n", done.stdout)[:7]
+    assert re.findall(r"\$ (\d)", done.stdout) == ["0", "0", "0", "2", "0", "0", "0"]
+    assert "2,206 trainable parameters" in layers
     number = f"test/loss      {then:.5g}\n"
     assert number in first and number not in today and number not in last
-    assert done.stderr.count("opened with the code that it stored") == 1, "--anyway made it today's"
+    # Twice before, and not at the end: --anyway made it today's.
+    assert done.stderr.count("opened with the code that it stored") == 2
     changed = (
         "its code has changed: dljax/models/convnets/lenet.py): use another --workdir, or --anyway"
     )
