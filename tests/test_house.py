@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "loading": NEUTRAL | {"experiment", "knobs", "beside"},
     "claims": NEUTRAL | {"knobs"},
     "knobs": NEUTRAL | {"beside", "claims"},
-    "catalog": NEUTRAL,
+    "catalog": NEUTRAL | {"claims", "knobs"},
     "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "beside", "claims"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},

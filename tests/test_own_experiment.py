@@ -63,7 +63,7 @@ def test_three_lines_of_python(elsewhere):
     mine, python = elsewhere
     lines = re.search(r"```python\n(import dljax\n.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert lines, "the README shows how to run from Python"
-    program = lines[1].replace("experiments/convnets/lenet_digits.py", "my_experiment.py")
+    program = lines[1].replace("experiments/convnets/lenet.py", "my_experiment.py")
     program = re.sub(r"epochs=\d+", "epochs=1", program)
     out = python("-c", program)
     assert out.returncode == 0, out.stderr
