@@ -8,7 +8,7 @@
     python benchmarks/check_ledger.py readme
 
 A name is a file's stem with a claim after a colon, or the stem, the path or an architecture for all
-claims of theirs; ``all`` is every row of the ledger.
+claims of theirs; ``gpt:parity`` is an architecture's row about parity, ``all`` every row of the ledger.
 
 ``check`` trains a claim, with the seeds of its row in the ledger, in a fresh folder. The mean over the seeds
 must meet what the file expects, and must not differ from the row's by more than its standard deviation over
@@ -105,6 +105,7 @@ def chosen(names: Sequence[str]) -> list[Row | Parity]:
     for found in catalog.architectures():
         named[found.name] = [*named.get(found.name, ()), *found.claims]
     for equal in parity:
+        named[f"{equal.architecture}:parity"] = [equal]
         named[equal.architecture].append(equal)
         named["all"].append(equal)
     out: list[Row | Parity] = []
@@ -234,7 +235,7 @@ def one(row: Row | Parity, options: argparse.Namespace, folder: Path) -> list[An
     if isinstance(row, Parity):
         status = subprocess.run(argv(row.test), cwd=ROOT).returncode
         outcome = Outcome(None, not status, f"ended with status {status}")
-        cells = [row.architecture, "equal outputs", ""]
+        cells = [f"{row.architecture}:parity", "equal outputs", ""]
         if measuring and not status:
             store(row._replace(commit=commit(), date=datetime.date.today()))
     else:

@@ -127,7 +127,8 @@ class Architecture:
         paper: the first paragraph of its docstring.
         level: 1 implemented, 2 learns, 3 parity, 4 reproduced.
         variants: the rows of VARIANTS.
-        published: variant -> trainable parameters; empty for a model without a published count.
+        published: variant -> trainable parameters; may be empty where there is no gradient.
+        gradient_free: the reason why it has no gradient, or "".
         experiments: the experiment files that import it; what is not Python is left out.
         tasks: what those files import of ``dljax.tasks`` and ``dljax.rules``, as "tasks.language".
         claims: made in those files.
@@ -139,6 +140,7 @@ class Architecture:
     level: int
     variants: tuple[str, ...]
     published: dict[str, int]
+    gradient_free: str
     experiments: tuple[Path, ...]
     tasks: tuple[str, ...] = ()
     claims: tuple[Row, ...] = ()
@@ -242,6 +244,7 @@ def architectures() -> list[Architecture]:
         variants = constants["VARIANTS"]
         assert isinstance(variants, ast.Dict), f"{path}: VARIANTS must be written as a dict"
         name, family = path.stem, path.parent.name
+        published, reason = constants.get("PUBLISHED"), constants.get("GRADIENT_FREE")
         users = [file for file in files if f"models.{family}.{name}" in file.imports]
         made = [row for file in users for row in file.claims]
         imports = {part for file in users for part in file.imports}
@@ -252,7 +255,8 @@ def architectures() -> list[Architecture]:
                 " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split()),
                 max([3 if name in equal else 1, *(row.level for row in made)]),
                 tuple(ast.literal_eval(key) for key in variants.keys if key is not None),
-                ast.literal_eval(constants.get("PUBLISHED", ast.Dict([], []))),
+                ast.literal_eval(published) if published else {},
+                ast.literal_eval(reason) if reason else "",
                 tuple(file.path for file in users),
                 tuple(sorted(part for part in imports if not part.startswith("models."))),
                 tuple(made),

@@ -128,11 +128,13 @@ def test_a_model_may_publish_no_count_and_have_no_claim(tmp_path, monkeypatch):
     (tmp_path / "ledger.toml").touch()
     (tmp_path / "models" / "rules" / "hopfield.py").write_text(
         '"""Hopfield 1982."""\nMODEL = object\nVARIANTS = {"tiny": {}}\n'
+        'GRADIENT_FREE = "it sets its weights at once"\n'
     )
     monkeypatch.setattr(catalog, "_PACKAGE", tmp_path)
     monkeypatch.chdir(tmp_path)
     (found,) = catalog.architectures()
     assert (found.name, found.published, found.level, found.claims) == ("hopfield", {}, 1, ())
+    assert found.gradient_free == "it sets its weights at once"
     assert "| hopfield | rules |  |  | 1 |" in listing.markdown()
 
 
@@ -221,7 +223,9 @@ def test_claims_are_found_by_name(checker):
     assert names("lenet:mnist", FILE)[0] == "lenet:mnist"
     assert set(names("lenet")) == set(names(FILE)) >= {"lenet:digits", "lenet:mnist"}
     assert {"unet_collages:collages", "unet_isbi:isbi"} == set(names("unet"))
-    assert "gpt=" in names("gpt") and "resnet=" in names("resnet")
+    assert (
+        names("gpt:parity") == ["gpt="] and "gpt=" in names("gpt") and "resnet=" in names("resnet")
+    )
     measured = {row.name for row in ROWS if row.measured}
     assert {name for name in names("all") if "=" not in name} == measured
 
