@@ -204,8 +204,9 @@ def commit() -> str:
 
 
 def changed() -> str:
-    """The files of code that differ from the last commit."""
-    return git("status", "--porcelain", "--", "dljax", "experiments", "configs", f":!{LEDGER}")
+    """The files of code that differ from the last commit; the ledger is none."""
+    rooms = ("dljax", "experiments", "configs", ":(exclude)dljax/ledger.toml")
+    return git("status", "--porcelain", "--", *rooms)
 
 
 def store(row: Measured | Parity) -> None:

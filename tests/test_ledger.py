@@ -270,6 +270,22 @@ def test_measuring_writes_the_row(checker, tmp_path, monkeypatch, capsys):
     assert [row for row in after if row != now] == [row for row in before if row[:2] != now[:2]]
 
 
+def test_what_differs_from_the_last_commit(checker, tmp_path, monkeypatch):
+    monkeypatch.setattr(checker, "ROOT", tmp_path)
+    for name in ("dljax/ledger.toml", "dljax/axes.py", "experiments/mine.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1\n")
+    checker.git("init", "-q")
+    checker.git("add", ".")
+    checker.git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one")
+    assert len(checker.commit()) == 12
+    (tmp_path / "dljax" / "ledger.toml").write_text("2\n")
+    (tmp_path / "README.md").write_text("2\n")
+    assert checker.changed() == ""
+    (tmp_path / "experiments" / "mine.py").write_text("2\n")
+    assert checker.changed().split() == ["M", "experiments/mine.py"]
+
+
 def test_a_claim_is_trained_by_its_command(checker, tmp_path, monkeypatch):
     """The command line, the folder and the row, with a program that trains nothing."""
     asked = []
