@@ -35,7 +35,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,8 +176,12 @@ def run(row: Row, options: argparse.Namespace, workdir: Path) -> Measured | str:
     return Measured(row.file, row.claim.name, values, by, *where)
 
 
-def judge(row: Row, now: Measured | str) -> Outcome:
-    """Hold what was measured now to the claim and to the row in the ledger."""
+def judge(row: Row, now: Measured | str, again: bool = True) -> Outcome:
+    """Hold what was measured now to the claim.
+
+    Args:
+        again: hold it to the row in the ledger too, which else it takes the place of.
+    """
     if isinstance(now, str):
         return Outcome(None, False, now)
     words, value = [], None
@@ -190,7 +193,7 @@ def judge(row: Row, now: Measured | str) -> Outcome:
         if row.measured:
             difference = mean - row.measured.mean(expect.metric)
             words.append(f"{difference:+.4g} from the ledger's")
-            if abs(difference) > (row.measured.deviation(expect.metric) or math.inf):
+            if again and abs(difference) > (row.measured.deviation(expect.metric) or math.inf):
                 return Outcome(mean, False, f"{words[-1]}, more than its spread")
     return Outcome(value, bool(row.claim.expect), ", ".join(words) or "not in the ledger")
 
@@ -241,7 +244,7 @@ def one(row: Row | Parity, options: argparse.Namespace, folder: Path) -> list[An
             store(row._replace(commit=commit(), date=datetime.date.today()))
     else:
         now = run(row, options, folder / row.name.replace(":", "-"))
-        outcome = judge(replace(row, measured=None) if measuring else row, now)
+        outcome = judge(row, now, again=not measuring)
         cells = [row.name, ", ".join(map(str, row.claim.expect)), listing.measured(row)]
         if measuring and isinstance(now, Measured):
             store(now)

@@ -208,6 +208,8 @@ def test_a_claim_is_held_to_its_file_and_to_the_ledger(checker):
     assert not judged(0.94).holds and "spread" in judged(0.94).why
     assert not judged(0.89, 0.90).holds and judged(0.89).why == "not test/accuracy >= 0.9"
     assert judged(0.94, row=replace(ROW, measured=None)).holds
+    fresh = MEASURED._replace(values={"test/accuracy": [0.94]})
+    assert checker.judge(ROW, fresh, again=False) == (0.94, True, "+0.02 from the ledger's")
     assert not judged(math.nan).holds
     assert not checker.judge(ROW, "ended with status 1").holds
 
