@@ -105,7 +105,7 @@ def chosen(names: Sequence[str]) -> list[Row | Parity]:
         named[found.name] = [*named.get(found.name, ()), *found.claims]
     for equal in parity:
         named[f"{equal.architecture}:parity"] = [equal]
-        named[equal.architecture].append(equal)
+        named.setdefault(equal.architecture, []).append(equal)
         named["all"].append(equal)
     out: list[Row | Parity] = []
     for name in names:
@@ -154,6 +154,8 @@ def run(row: Row, options: argparse.Namespace, workdir: Path) -> Measured | str:
         workdir: a folder that is not there yet.
     """
     old, claimed = row.measured, row.claim.swept.get("seed")
+    if claimed and options.seeds:
+        return f"it is about --seed {claimed}: leave out --seeds"
     by = seeds(claimed) if claimed else options.seeds or (old.seeds if old else [0])
     data = options.data or (old.data if old else "")
     try:
@@ -167,7 +169,11 @@ def run(row: Row, options: argparse.Namespace, workdir: Path) -> Measured | str:
     if status:
         return f"ended with status {status}"
     found = results(workdir)
-    values = {e.metric: found.get(e.metric, []) for e in row.claim.expect}
+    # Six digits: another machine has others behind them.
+    values = {
+        e.metric: [float(f"{value:.6g}") for value in found.get(e.metric, [])]
+        for e in row.claim.expect
+    }
     if not all(values.values()):
         return f"not measured: {', '.join(metric for metric in values if not values[metric])}"
     machine = show.machine()

@@ -295,7 +295,10 @@ def test_a_claim_is_trained_by_its_command(checker, tmp_path, monkeypatch):
     def call(command, cwd):
         asked.append(command)
         (tmp_path / "run").mkdir(exist_ok=True)
-        metrics = {"test/accuracy": {"values": [0.95, 0.97]}, "test/loss": {"values": [0.1, 0.2]}}
+        metrics = {
+            "test/accuracy": {"values": [0.95, 0.9700004]},
+            "test/loss": {"values": [0.1, 0.2]},
+        }
         (tmp_path / "run" / "sweep.json").write_text(json.dumps([{"metrics": metrics}]))
         return subprocess.CompletedProcess(command, 0)
 
@@ -309,5 +312,9 @@ def test_a_claim_is_trained_by_its_command(checker, tmp_path, monkeypatch):
                            "--on", "cpu", "--workdir", str(tmp_path / "run")]  # fmt: skip
     assert found.values == {"test/accuracy": [0.95, 0.97]} and found.seeds == [0, 1]
     assert (found.commit, found.profile, found.data) == ("fresh", "cpu", "")
+    options.seeds = [0]
+    swept = checker.run(replace(ROW, claim=SWEPT), options, tmp_path / "run")
+    assert swept == "it is about --seed 0:10: leave out --seeds" and len(asked) == 1
+    options.seeds = None
     missing = replace(ROW, claim=replace(CLAIM, expect=(Expect("look/energy", "<=", 1.0),)))
     assert checker.run(missing, options, tmp_path / "run") == "not measured: look/energy"
