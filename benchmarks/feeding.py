@@ -22,9 +22,9 @@ import show
 
 from dljax import models
 from dljax.data import Pipeline, fake, images, transforms
-from dljax.learner import make_learner, players
+from dljax.learner import learn
 from dljax.models.convnets import lenet, resnet
-from dljax.runtime.execute import Executor, make_executor
+from dljax.runtime.execute import Jit, make_executor
 from dljax.runtime.feeder import Ahead, InFlight
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
@@ -58,7 +58,7 @@ CASES = {"lenet": Case(lenet_mnist, 40, 25), "resnet": Case(resnet_cifar, 2, 3)}
 
 
 def turns(
-    executor: Executor, place: Callable[[int, int], Any], steps: int, count: int
+    executor: Jit, place: Callable[[int, int], Any], steps: int, count: int
 ) -> Iterator[float]:
     """A training fed by ``place``, ``steps`` steps for each ``next``: the seconds they took."""
     state = executor.init(jax.random.key(0))
@@ -81,9 +81,7 @@ def measure(case: Case, count: int) -> show.Turns:
     """Seconds of each turn with the pipeline, and on a constant batch."""
     prepare(Profile())
     model, data, tx = case.make()
-    task = classification(model)
-    learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
-    executor = make_executor(Profile(), learner, data)
+    executor = make_executor(Profile(), learn(classification(model), tx), data)
     constant = jax.device_put(executor.place(0, 1))
     fed = turns(executor, executor.place, case.steps, count + 1)
     still = turns(executor, lambda first, k: constant, case.steps, count + 1)

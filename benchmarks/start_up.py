@@ -20,7 +20,7 @@ from typing import NamedTuple
 import show
 
 ROOT = Path(__file__).resolve().parents[1]
-JOB = "experiments/convnets/lenet_digits.py"
+JOB = "experiments/convnets/lenet.py"
 QUICK = {
     "dljax --help": ["--help"],
     "dljax list": ["list"],

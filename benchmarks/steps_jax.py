@@ -14,10 +14,9 @@ import optax
 from worker import serve
 
 from dljax import models
-from dljax.data import Pipeline
-from dljax.data.pipeline import Arrays
+from dljax.data import Arrays, Pipeline
 from dljax.data.sources.graph import WholeGraph
-from dljax.learner import make_learner, players
+from dljax.learner import learn
 from dljax.models.adversarial import dcgan as dcgan_model
 from dljax.models.convnets import cnn as cnn_model
 from dljax.models.convnets import lenet as lenet_model
@@ -82,7 +81,8 @@ def unet(graph: str) -> Case:
 
 
 def dcgan(graph: str) -> Case:
-    task = adversarial(*models.build(dcgan_model, "64").parts())
+    model = models.build(dcgan_model, "64")
+    task = adversarial(*model.parts(), model.latent)
     return Case(task, optax.adam(2e-4, b1=0.5), {"image": pixels(32, 64, 64, 3) * 2 - 1})
 
 
@@ -127,7 +127,7 @@ def gcn(graph: str) -> Case:
 
 
 def ddpm(graph: str) -> Case:
-    task = diffusion(models.build(ddpm_model, "small"))
+    task = diffusion(models.build(ddpm_model, "small"), (32, 32, 1))
     return Case(task, optax.adam(2e-4), {"image": pixels(32, 32, 32, 1) * 2 - 1})
 
 
@@ -146,14 +146,13 @@ def main() -> None:
     options = parser.parse_args()
     task, tx, batch = CASES[options.case](options.graph)
     if isinstance(batch, WholeGraph):
-        data = Pipeline(batch, 1, shuffle=False, divisible=False)
+        data = Pipeline(batch, 1, shuffle=False)
     else:
         source = Arrays(batch)
         data = Pipeline(source, len(source), shuffle=False)
     profile = Profile(device="cpu")
     prepare(profile)
-    learner = make_learner(task.init, players(task.losses, tx), evaluate=task.evaluate)
-    executor = make_executor(profile, learner, data)
+    executor = make_executor(profile, learn(task, tx), data)
     state, placed = executor.init(jax.random.key(0)), executor.place(0, 1)
 
     def run(steps: int) -> None:

@@ -52,7 +52,8 @@ def main() -> None:
         replace(p, data=replace(p.data, source=Slow(p.data.source)), looks={}, every=every)
         for p in made.phases
     )
-    experiment = Experiment(*phases, seed=made.seed).of(made.origin, made.claim, made.apart)
+    claim = made.claim if every else None  # which may be about a look
+    experiment = Experiment(*phases, seed=made.seed).of(made.origin, claim, made.apart)
     for folder in sys.argv[2:]:
         profile = Profile(checkpoint_every=CHECKPOINT_EVERY)
         try:

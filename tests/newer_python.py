@@ -14,7 +14,7 @@ from smoke import EXPERIMENTS, smoke
 import dljax
 from dljax.runtime.loop import run
 
-STEMS = ("lenet_digits", "gpt_topics", "gcn_digits")
+STEMS = ("lenet", "gpt", "gcn")
 
 
 def main() -> None:

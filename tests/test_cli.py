@@ -113,11 +113,16 @@ def test_help_of_a_file_shows_its_docstring_and_knobs(dljax):
 def test_list_as_json(dljax):
     rows = json.loads(dljax("list", "--json"))
     lenet = next(row for row in rows if row["name"] == "lenet")
-    assert set(lenet) == {"name", "family", "paper", "level", "variants", "experiments"}
+    assert set(lenet) == {
+        *("name", "family", "paper", "level", "variants", "experiments", "claims")
+    }
     assert lenet["family"] == "convnets" and lenet["paper"].startswith("LeNet-5. LeCun et al.")
     assert lenet["variants"]["5"] == {"params": 61_706, "state": None}
     assert lenet["variants"]["tiny"] == {"params": None, "state": None}
     assert any(path.endswith("experiments/convnets/lenet.py") for path in lenet["experiments"])
+    claim = next(row for row in lenet["claims"] if row["name"] == "lenet:mnist")
+    assert claim["published"].startswith("0.95 % error")
+    assert "experiments/convnets/lenet.py --claim mnist" in claim["command"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "loading": NEUTRAL | {"experiment", "knobs", "code"},
     "claims": NEUTRAL | {"knobs"},
     "knobs": NEUTRAL | {"claims", "code"},
-    "catalog": NEUTRAL,
+    "catalog": NEUTRAL | {"claims", "knobs"},
     "runtime": NEUTRAL | {"data", "learner", "experiment", "loading", "code", "claims"},
     "analysis": NEUTRAL
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},

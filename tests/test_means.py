@@ -15,8 +15,10 @@ from dljax.errors import UserError
 from dljax.runtime.execute import make_executor
 from dljax.runtime.loop import run
 from dljax.runtime.profile import Mesh, Profile
-from dljax.tasks.classification import classification, nodes, segmentation
+from dljax.tasks.classification import classification
 from dljax.tasks.language import language
+from dljax.tasks.nodes import nodes
+from dljax.tasks.segmentation import segmentation
 from dljax.types import Aux, Task
 
 ONE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)

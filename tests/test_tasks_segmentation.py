@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from dljax.tasks.classification import overlap
+from dljax.tasks.segmentation import overlap
 
 
 def test_overlap_by_hand():

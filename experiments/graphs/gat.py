@@ -18,7 +18,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.data.datasets import cora, digit_graph
 from dljax.learner import keep_best
 from dljax.models.graphs import gat
-from dljax.tasks.classification import nodes
+from dljax.tasks.nodes import nodes
 
 CLAIMS = {
     "digits": {"expect": "test/accuracy >= 0.94"},

@@ -16,7 +16,7 @@ import optax
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.data.datasets import cora, digit_graph
 from dljax.models.graphs import gcn
-from dljax.tasks.classification import nodes
+from dljax.tasks.nodes import nodes
 
 CLAIMS = {
     "digits": {"expect": "test/accuracy >= 0.94"},

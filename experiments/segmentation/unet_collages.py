@@ -15,7 +15,7 @@ from dljax.analysis.looks import Beside
 from dljax.data import transforms
 from dljax.data.datasets import digit_collages
 from dljax.models.segmentation import unet
-from dljax.tasks.classification import segmentation
+from dljax.tasks.segmentation import segmentation
 
 CLAIMS = {"collages": {"expect": "test/iou >= 0.85"}}
 SMALL = {"variant": "tiny", "batch": 8, "size": 32}

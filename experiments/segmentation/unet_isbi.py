@@ -15,7 +15,7 @@ from dljax.analysis.looks import Beside
 from dljax.data import transforms
 from dljax.data.datasets import isbi
 from dljax.models.segmentation import unet
-from dljax.tasks.classification import segmentation
+from dljax.tasks.segmentation import segmentation
 
 CLAIMS = {"isbi": {"expect": "test/accuracy >= 0.90"}}
 SMALL = {"variant": "tiny", "batch": 8, "crop": 32}

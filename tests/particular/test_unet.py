@@ -8,7 +8,7 @@ import optax
 from dljax import models
 from dljax.learner import learn
 from dljax.models.segmentation import unet
-from dljax.tasks.classification import segmentation
+from dljax.tasks.segmentation import segmentation
 
 
 def test_unet_starts_at_the_paper_s_deviation(key):
