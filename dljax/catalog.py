@@ -1,4 +1,4 @@
-"""The architectures there are, read from the model files' text: no jax, no registry."""
+"""Catalog of architectures, read from the text of the model files: no jax, no registry."""
 
 import ast
 import tomllib
@@ -22,7 +22,7 @@ class Architecture:
         variants: the rows of VARIANTS.
         published: variant -> trainable parameters; may be empty where there is no gradient.
         gradient_free: the reason why it has no gradient, or "".
-        experiments: the experiment files that import it; what is not Python is left out.
+        experiments: the experiment files that import it; files that do not parse are left out.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Architecture:
 
     @property
     def module(self) -> str:
+        """The dotted name of the model file."""
         return f"dljax.models.{self.family}.{self.name}"
 
 
@@ -55,7 +56,7 @@ def ledger() -> list[dict[str, Any]]:
 
 
 def experiments_folder() -> Path | None:
-    """``experiments`` here, or beside the package in a checkout."""
+    """The folder ``experiments`` here, or beside the package in a checkout; None without either."""
     for folder in (Path("experiments"), _PACKAGE.parent / "experiments"):
         if folder.is_dir():
             return folder
@@ -79,7 +80,7 @@ def architectures() -> list[Architecture]:
         try:
             names = set(imported_models(path))
         except (OSError, SyntaxError, ValueError):
-            continue  # somebody's file in the making: training on it says what is wrong
+            continue  # an unfinished file does not spoil the list; `dljax train` says what is wrong
         for name in names:
             users.setdefault(name, []).append(path)
     claims = ledger()

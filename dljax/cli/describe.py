@@ -1,4 +1,4 @@
-"""dljax describe: a network's layers, with their shapes and counts."""
+"""The command dljax describe: a network's layers, with their shapes and counts."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""dljax eval: a checkpoint's metrics, and the verdict."""
+"""The command dljax eval: a checkpoint's metrics, and the verdict."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""dljax list: the architectures there are."""
+"""The command dljax list: all architectures."""
 
 import json
 import os

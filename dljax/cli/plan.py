@@ -1,4 +1,4 @@
-"""dljax plan: what a run will take, before it runs."""
+"""The command dljax plan: the cost of a run, before it runs."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def _devices_wanted(profile: Profile) -> int:
 
 
 def _on_stand_ins(profile: Profile, argv: list[str]) -> int:
-    """Plan in a new process, where the processor poses as the profile's devices."""
+    """Plan in a new process, where the processor stands in for the profile's devices."""
     if _devices_wanted(profile) > MOST_STAND_INS:
         raise UserError(
             f"profile {profile.name!r}: a mesh of {_devices_wanted(profile):,} devices, which this machine "

@@ -1,4 +1,4 @@
-"""dljax train: run an experiment to its end."""
+"""The command dljax train: an experiment, trained to its end."""
 
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_anyway, add_init, add_run_options, parse_with_knobs
