@@ -1,4 +1,4 @@
-"""Claims: rows of knobs and bounds, read from a file's text; and what a mistyped one is answered."""
+"""Claims: rows of knobs and bounds, read from a file's text; and the answers to mistyped ones."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""The ledger's claims, as far as they can be checked without training, and the program that checks the
-rest (benchmarks/check_ledger.py).
+"""The ledger's claims, checked without training, and the program that trains to check them
+(benchmarks/check_ledger.py).
 """
 
 import importlib.util

@@ -151,6 +151,7 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax doctor`` and return its exit status."""
     Parser("doctor", _DESCRIPTION, _EXAMPLES).parse_args(argv)
     wrong = 0
     for check in _CHECKS:

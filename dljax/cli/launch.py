@@ -30,6 +30,7 @@ dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convne
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax launch`` and return its exit status."""
     parser = Parser("launch", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     add_anyway(parser)

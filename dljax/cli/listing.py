@@ -64,6 +64,7 @@ def _words(row: dict[str, Any]) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax list`` and return its exit status."""
     parser = Parser("list", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(

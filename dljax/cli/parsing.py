@@ -157,9 +157,7 @@ def _add_knob(group: Any, knob: Knob, many: bool) -> None:
 
 def _add_claims(parser: Parser, knobs: Knobs) -> None:
     if not knobs.claims:
-        parser.add_argument(
-            "--claim", help=argparse.SUPPRESS
-        )  # ``Knobs.claim`` answers that the file has none
+        parser.add_argument("--claim", help=argparse.SUPPRESS)  # refused by ``Knobs.claim``
         return
     width = max(map(len, knobs.claims))
     rows = [f"  {name:{width}}  {claim}" for name, claim in knobs.claims.items()]

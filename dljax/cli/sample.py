@@ -30,6 +30,7 @@ dljax sample runs/gpt-1a2b3c4d --prompt "The for statement"
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax sample`` and return its exit status."""
     parser = Parser("sample", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")

@@ -175,6 +175,7 @@ def table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax sweep`` and return its exit status."""
     parser = Parser("sweep", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     parser.add_argument("--apart", action="store_true", help="train each seed by itself")

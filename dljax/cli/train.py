@@ -22,6 +22,7 @@ dljax train experiments/convnets/lenet.py --help     its docstring and its knobs
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax train`` and return its exit status."""
     follow_the_launcher()
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)

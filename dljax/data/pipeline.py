@@ -71,6 +71,7 @@ class Arrays:
 
 
 def unchanged(examples: Examples, seeds: np.ndarray) -> Examples:
+    """Leave the examples as they are: the default transform."""
     return examples
 
 
@@ -78,7 +79,7 @@ def unchanged(examples: Examples, seeds: np.ndarray) -> Examples:
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser (Steele et al. 2014): a bijection of uint64 that scatters its bits."""
+    """SplitMix64's finalizer (Steele et al. 2014): a bijection of uint64 that scatters its bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -22,7 +22,7 @@ def conv(
 ) -> Float[Array, "b i j d"]:
     """Cross-correlation; with stride 1 on CPU in the form that was measured to be fastest.
 
-    - One input channel (a grey image), or a kernel of 1x1: patches times kernel, one matrix product
+    - One input channel (a gray image), or a kernel of 1x1: patches times kernel, one matrix product
       either way.
     - Many channels on large maps: XLA's own forward pass, and both gradients as matrix products with
       the same patches of the output's gradient, in blocks that stay in cache.

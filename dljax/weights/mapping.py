@@ -76,8 +76,8 @@ def to_variables(entries: Iterable[Entry], state: Mapping[str, Any]) -> dict[str
     """The collections here, from the flat arrays there.
 
     Returns:
-        ``{"params": ..., "batch_stats": ...}``: nested, of arrays that may be views of those in
-        ``state``.
+        ``{"params": ..., "batch_stats": ...}``: nested, of arrays that may share memory with those
+        in ``state``.
 
     Raises:
         UserError: an array is missing, is not in the map, or has another rank or shape than its entry.

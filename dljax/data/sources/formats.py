@@ -1,4 +1,4 @@
-"""Labelled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
+"""Labeled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
 
 import gzip
 import os

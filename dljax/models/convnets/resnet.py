@@ -120,5 +120,6 @@ PUBLISHED = {
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two color images of 224x224 pixels, 16x16 for "tiny"."""
     side = 16 if variant == "tiny" else 224
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}
