@@ -2,7 +2,7 @@
 
 The keyword parameters of ``def experiment(*, epochs: float = 10, ...)`` are the command line, the
 schema and the record of a run. Types: int, float, str, bool, ``Literal[...]``, and each with ``| None``.
-A file bounds a number of its own in the signature: ``radius: Annotated[float, "> 0, <= 1"] = 0.5``.
+A file may bound its numbers in the signature: ``radius: Annotated[float, "> 0, <= 1"] = 0.5``.
 """
 
 import ast

@@ -139,7 +139,7 @@ FORM = "CLAIMS must be a literal dict"
         ('"a": {"lr": float("inf")}', FORM),
         ('"a": {"lr": 1e999}', "--lr inf: expected float"),
         ('"a": {3: 4}', "no knob --3"),
-        ('"a": {"seed": 1}', "made for every --seed"),
+        ('"a": {"seed": 1}', "holds for every --seed"),
         ('"a": {"data": "/home/me"}', "made for every --data"),
         ('"a": {"fake": True}', "made for every --fake"),
         ('"a": {"expect": "test/accuracy > 0.9"}', "expected METRIC >= NUMBER or <="),

@@ -387,5 +387,5 @@ def test_a_whole_graph_is_computed_at_the_profiles_precision():
         return str(step(executor.abstract, executor.place(0, 1)))
 
     assert "bf16" in program("bfloat16") and "bf16" not in program("float32")
-    with pytest.raises(UserError, match="one whole"):
+    with pytest.raises(UserError, match="one whole example"):
         make_executor(replace(ONE, microbatch=8), phase.learner, phase.data)

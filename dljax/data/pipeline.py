@@ -176,12 +176,12 @@ class Pipeline:
 
     @property
     def whole(self) -> bool:
-        """Tell whether the batch is one whole example, for every device, instead of rows to divide."""
+        """True where the batch is one whole example, for every device, instead of rows to divide."""
         return getattr(self.source, "whole", False)
 
     @property
     def constant(self) -> bool:
-        """Tell whether every step has the same batch: all examples in order, untransformed."""
+        """True where every step has the same batch: all examples in order, untransformed."""
         ordered = len(self.source) == 1 or not self.shuffle
         return ordered and len(self.source) == self._examples and self.transform is unchanged
 

@@ -64,7 +64,8 @@ class Player(NamedTuple):
     Attributes:
         loss: differentiated for the parameters of the player's own name alone.
         tx: optimizer of these parameters.
-        every: n, where the player moves in every n-th step only.
+        every: n, where the player moves in every n-th step only. Its loss is computed in each step
+            all the same, and moves its collections.
     """
 
     loss: Loss

@@ -50,7 +50,7 @@ def _blocks(b: int, h: int, w: int) -> tuple[int, int]:
 def _blocks_pay(x: Sequence[int], kernel: Sequence[int]) -> bool:
     """True where blocks were measured faster: kernels above 1x1, maps from 11x11, channels from 16.
 
-    Never over several devices, which would have to gather their parts of the batch.
+    False with several devices, which would have to gather their shares of the batch.
     """
     b, h, w, _ = x
     images, rows = _blocks(b, h, w)

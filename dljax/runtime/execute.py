@@ -170,16 +170,16 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Jit:
     """Compile ``learner`` for the profile's mesh and the pipeline's batches.
 
     Raises:
-        UserError: the batch does not divide by the mesh, or the profile asks for what the learner
-            cannot do without a change of meaning.
+        UserError: the batch does not divide by the mesh, or the profile would change the meaning of
+            the learner.
     """
     mesh = make_mesh(profile)
     per_device = profile.executor == "pmap" and mesh.size > 1
     if data.whole and (profile.microbatch or per_device):
         what = f"microbatch = {profile.microbatch}" if profile.microbatch else "executor = 'pmap'"
         raise UserError(
-            f"profile {profile.name!r}: {what} divides batches, and this experiment's is one whole "
-            "(a graph): take it out"
+            f"profile {profile.name!r}: {what} divides batches, but this experiment's batch is one "
+            "whole example (a graph): take it out"
         )
     if not per_device:
         return Jit(profile, learner, data, mesh)

@@ -54,7 +54,7 @@ class Log:
             self.saved.wait()
             raise EvaluationFailed(
                 f"the evaluation at step {done} failed: {in_a_line(error)}; the state is saved in "
-                f"{self.folder.path}: mend it, and go on there with --anyway"
+                f"{self.folder.path}: mend the code, and go on there with --anyway"
             ) from error
         variables = local_copy(executor.learner.chosen(state))
         key = local_copy(state.key).reshape(-1)[0]  # of several models, the first one's

@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 def renamed(entries: Iterable[Entry], old: str, new: str) -> list[Entry]:
     """The entries for a file whose names begin with ``new`` in place of ``old``.
 
-    ``renamed(entries, "", "module.")`` reads what torch's DataParallel saved.
+    ``renamed(entries, "", "module.")`` reads files that torch's DataParallel saved.
     """
 
     def rename(name: str) -> str:

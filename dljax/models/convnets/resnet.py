@@ -1,7 +1,7 @@
 """ResNet. He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, Table 1.
 
 v1.5: a bottleneck halves the map in its 3x3 convolution, not in the first 1x1 as in the paper
-(0.5 % better; what torchvision and everyone since train).
+(0.5 % better; torchvision and everyone since train this form).
 """
 
 from functools import partial
