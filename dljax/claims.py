@@ -96,7 +96,7 @@ def _claim(name: str, row: Mapping[str, Any], find: Callable[[str], "Knob"]) -> 
             continue
         knob = find(str(key))
         if knob.name in APART:
-            raise UserError(f"a claim holds for every --{knob.name}: leave it out")
+            raise UserError(f"a claim cannot set --{knob.name}: leave it out")
         knobs[knob.name] = knob.parse(value)
     given = row.get("expect", ())
     expect = tuple(map(_expected, given if isinstance(given, tuple | list) else [given]))

@@ -138,7 +138,7 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
         mark = {True: '<td class="met">met</td>', False: '<td class="not">not met</td>'}
         rows.append(
             f"<tr><th>{html.escape(metric)}</th><td>{value:.5g}</td>"
-            f"<td>claimed {html.escape(expect)}</td>{mark.get(held, '<td>other knobs</td>')}</tr>"
+            f"<td>claimed {html.escape(expect)}</td>{mark.get(held, '<td>no verdict</td>')}</tr>"
         )
     took = f"{result['steps']:,} steps; {result['seconds']:,.0f} s since it was last started."
     return f"<table>{''.join(rows)}</table><p>{took}</p>"
