@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dljax.types import Mean as Mean
 
 __version__ = "0.1.0"
-STARTED = time.time()  # what is edited later may not be what was imported
+STARTED = time.time()  # modules edited after this may differ from those imported
 
 _MODULES = ("analysis", "data", "learner", "models", "nn", "rules", "runtime", "tasks", "weights")
 _HOMES = {

@@ -1,12 +1,11 @@
-"""Steps that see some rows of the batch, and still compute what the whole batch would.
+"""Draws and means of the global batch, in a step that sees only some of its rows.
 
-A step runs on part of the global batch in two cases: per device under ``pmap`` (the axis
-``DEVICES`` is bound then), and per microbatch under ``accumulate``. Randomness that belongs to
-examples must not depend on either, or moving a run to other hardware would change its meaning:
-``rows`` draws for the global batch and keeps the rows at hand (XLA fuses the slice into the
-counter-based generator, so the rest is never computed). Under ``jit`` with shardings the batch is
-already global and everything here is the identity. Code written for one example goes through
-``each``, which gives every row a key of its own.
+There are two such steps: per device under ``pmap`` (the axis ``DEVICES`` is bound then), and per
+microbatch under ``accumulate``. An example's randomness must depend on neither, or moving a run to
+other hardware would change its meaning: ``rows`` draws for the global batch and keeps the rows at
+hand (XLA fuses the slice into the counter-based generator, so the rest is never computed). Under
+``jit`` with shardings the batch is already global and everything here is the identity. Code written
+for one example goes through ``each``, which gives every row a key of its own.
 """
 
 import math
@@ -28,12 +27,12 @@ DEVICES = "devices"
 
 # (index, count) of the microbatch being traced; set by the accumulate combinator alone.
 _microbatch: ContextVar[tuple[Array | int, int]] = ContextVar("microbatch", default=(0, 1))
-# True while ``each`` traces its function: leading axes are then a row's own, not the batch.
+# True while ``each`` traces its function: a leading axis there is not the batch.
 _in_a_row: ContextVar[bool] = ContextVar("in_a_row", default=False)
 
 
 def per_device() -> str | None:
-    """The name of the device axis if the code being traced runs per device, else None.
+    """The name of the device axis where the traced code runs per device, else None.
 
     Pass it as ``axis_name`` wherever statistics are taken over the batch.
     """
@@ -45,17 +44,17 @@ def per_device() -> str | None:
 
 
 def divided() -> bool:
-    """True where the code being traced sees some rows of the batch alone."""
+    """True where the traced code sees only some rows of the batch."""
     return not _in_a_row.get() and (per_device() is not None or _microbatch.get()[1] > 1)
 
 
 def mean(tree: PyTree) -> PyTree:
-    """Mean over devices where the code runs per device, else the identity."""
+    """Mean over devices where the traced code runs per device, else the identity."""
     return lax.pmean(tree, DEVICES) if per_device() else tree
 
 
 def total(tree: PyTree) -> PyTree:
-    """Sum over devices where the code runs per device, else the identity."""
+    """Sum over devices where the traced code runs per device, else the identity."""
     return lax.psum(tree, DEVICES) if per_device() else tree
 
 
@@ -69,20 +68,20 @@ def _set(variable: ContextVar, value: Any) -> Iterator[None]:
 
 
 def microbatch(index: Array | int, count: int) -> AbstractContextManager[None]:
-    """Trace the body as microbatch ``index`` of ``count``: every ``count``-th row, from there on."""
+    """Trace a ``with`` body as microbatch ``index``: rows index, index + count, index + 2 count, ..."""
     return _set(_microbatch, (index, count))
 
 
 def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
-    """``draw(shape)``, equal to the rows that one device would have drawn for the whole batch.
+    """Draw for the rows at hand the values that they have when one device draws for the whole batch.
 
     Args:
         draw: shape -> array, e.g. ``partial(jax.random.normal, key)``.
         shape: the local shape; its leading axis is the examples at hand.
 
     Raises:
-        UserError: under a ``jax.vmap`` that the draw does not depend on, where every example would
-            get the same; raised when the vmap is traced, also through an inner ``jit``.
+        UserError: under a ``jax.vmap`` with one key for all examples, where each would get the same
+            draw; raised when the vmap is traced, also through an inner ``jit``.
     """
     return _drawn.bind(_rows(draw, shape))
 
@@ -103,11 +102,13 @@ def _rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> A
 
 
 def each(function: Callable[..., PyTree], *batched: PyTree, key: Key | None) -> PyTree:
-    """``jax.vmap`` of ``function(*row, key of the row)`` over the leading axis of ``batched``.
+    """Map ``function(*row, key)`` over the leading axis of ``batched``, as ``jax.vmap`` does.
 
     Row i of the global batch has the key ``fold_in(key, i)``, on whatever device and in whatever
-    microbatch it lies. Within, an array belongs to one row whole: ``rows`` draws it from the key
-    that is given there, and leaves out no part. Without a key the function is given None.
+    microbatch it lies. Inside ``function`` there is no batch, so ``rows`` draws all of a shape.
+
+    Args:
+        key: of the whole batch; with None every row's key is None.
     """
     keys = None
     if key is not None:
@@ -118,8 +119,8 @@ def each(function: Callable[..., PyTree], *batched: PyTree, key: Key | None) -> 
         return jax.vmap(function)(*batched, keys)
 
 
-# The identity on a draw. It vanishes from the compiled program, but a vmap must ask it for a rule:
-# also where the draw is not batched, which is the case to refuse.
+# The identity on a draw. It vanishes from the compiled program, but a vmap must ask it for a rule,
+# even where the draw is not batched: that is the case to refuse.
 _drawn = Primitive("drawn")
 _drawn.def_impl(lambda x: x)
 _drawn.def_abstract_eval(lambda x: x)
@@ -141,20 +142,23 @@ batching.fancy_primitive_batchers[_drawn] = _batch_drawn
 
 
 def normal(key: Key, shape: tuple[int, ...]) -> Array:
-    """Standard normal draws, one row per example (see ``rows``)."""
+    """Standard normal draws, float32, one row per example (see ``rows``)."""
     return rows(lambda s: jax.random.normal(key, s), shape)
 
 
 def uniform_integers(key: Key, shape: tuple[int, ...], high: int) -> Array:
-    """Integers in [0, high), one row per example (see ``rows``)."""
+    """Integers in [0, high), int32, one row per example (see ``rows``)."""
     return rows(lambda s: jax.random.randint(key, s, 0, high), shape)
 
 
 def keep_mask(key: Key, rate: float, shape: tuple[int, ...]) -> Array:
     """Boolean mask, True with probability ``1 - rate``, one row per example (see ``rows``).
 
-    Sixteen random bits per value, so the rate is rounded to 1/65536: on CPU the generator is what a
-    mask costs, and this halves it.
+    Each value takes sixteen random bits, so the rate is rounded to 1/65536. On CPU nearly all of a
+    mask's cost is the generator's, and this halves it.
+
+    Raises:
+        ValueError: ``rate`` is not in [0, 1).
     """
     if not math.isfinite(rate) or not 0 <= rate < 1:
         raise ValueError(f"dropout rate {rate}: expected 0 <= rate < 1")

@@ -1,4 +1,4 @@
-"""The architectures and claims there are, read from files' text: no jax, no registry."""
+"""Catalog of architectures and claims, read from the text of files: no jax, no registry."""
 
 import ast
 import statistics
@@ -147,6 +147,7 @@ class Architecture:
 
     @property
     def module(self) -> str:
+        """The dotted name of the model file."""
         return f"dljax.models.{self.family}.{self.name}"
 
 
@@ -170,7 +171,7 @@ def ledger(path: Path | None = None) -> Ledger:
 
 
 def experiments_folder() -> Path | None:
-    """``experiments`` here, or beside the package in a checkout."""
+    """The folder ``experiments`` here, or beside the package in a checkout; None without either."""
     for folder in (Path("experiments"), _PACKAGE.parent / "experiments"):
         if folder.is_dir():
             return folder

@@ -1,4 +1,4 @@
-"""Claims: rows of an experiment file, each some knobs with the numbers expected of them.
+"""Claims: rows of an experiment file, each with knobs and the numbers expected of them.
 
 They are read from the file's text, so they are literals:
 
@@ -32,13 +32,14 @@ _SWEEP = re.compile(r"--([^=\s]+)(?:=|\s+)(\S+)\s*")
 
 
 class Expect(NamedTuple):
-    """A bound that a metric is held to at the end of a run."""
+    """A bound on a metric at the end of a run."""
 
     metric: str
     sign: str  # ">=" or "<="
     bound: float
 
     def holds(self, value: float) -> bool:
+        """True where ``value`` is within the bound; NaN never is."""
         return value >= self.bound if self.sign == ">=" else value <= self.bound
 
     def __str__(self) -> str:
@@ -50,10 +51,10 @@ class Claim:
     """A row of CLAIMS.
 
     Attributes:
-        knobs: those that the row sets, parsed.
-        expect: bounds; the first says which checkpoint is best.
+        knobs: name -> value, of the knobs that the row sets.
+        expect: bounds; the first one's metric ranks the checkpoints.
         published: the figure in the literature; "" for none.
-        sweep: words for ``dljax sweep``, such as "--seed 0:10"; "" for none.
+        sweep: options for ``dljax sweep``, such as "--seed 0:10"; "" for none.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Claim:
 
     @property
     def swept(self) -> dict[str, str]:
-        """Knob -> its values, as ``sweep`` words them."""
+        """Knob -> its values as ``sweep`` gives them, such as "0:10"."""
         return {found[1]: found[2] for found in _SWEEP.finditer(self.sweep)}
 
     def __str__(self) -> str:
@@ -95,7 +96,7 @@ def _claim(name: str, row: Mapping[str, Any], find: Callable[[str], "Knob"]) -> 
             continue
         knob = find(str(key))
         if knob.name in APART:
-            raise UserError(f"a claim is made for every --{knob.name}: leave it out")
+            raise UserError(f"a claim cannot set --{knob.name}: leave it out")
         knobs[knob.name] = knob.parse(value)
     given = row.get("expect", ())
     expect = tuple(map(_expected, given if isinstance(given, tuple | list) else [given]))
@@ -121,7 +122,7 @@ def read_claims(tree: ast.Module, where: str, find: Callable[[str], "Knob"]) -> 
         find: a knob by its name; raises UserError where there is none.
 
     Raises:
-        UserError: CLAIMS is no literal dict of dicts, or the first thing that is wrong in a row.
+        UserError: CLAIMS is no literal dict of dicts, or a row is wrong; the first fault is told.
     """
     stored = [
         node

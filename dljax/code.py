@@ -1,8 +1,8 @@
-"""The code that a run means: its experiment file's, and that of the modules which the file imports.
+"""The code that a run means: its experiment file, and the modules that the file imports.
 
-Imports are followed in the file's own folder and in the parts of dljax that say what is computed
-(``MEANING``). The others say where and how a run goes: to change them makes no other run of it. Names
-of dljax are followed as far as they are written out; this reads text and imports nothing.
+Imports are followed in the file's folder and in the rooms of dljax that say what is computed
+(``MEANING``). The other rooms say where and how a run goes, so a change there makes no other run.
+Text is read and nothing is imported, so only names that are written out are followed.
 """
 
 import ast
@@ -22,17 +22,17 @@ import dljax
 from dljax.errors import UserError
 
 PACKAGE = Path(__file__).parent
-# The rooms that say what; and three modules that they or experiments lean on, whose arithmetic is a
-# run's own: draws by row (axes), metrics (types), how a phase begins (experiment).
+# The rooms that say what is computed, and three modules with arithmetic of theirs: draws by row
+# (axes), means (types), the start of a phase (experiment).
 _ROOMS = {"models", "nn", "tasks", "rules", "learner", "data", "weights"}
 MEANING = _ROOMS | {"axes", "types", "experiment"}
 
 
 def read_source(path: Path) -> bytes:
-    """A Python file's text, in its own encoding.
+    """A Python file's bytes, checked to be Python.
 
     Raises:
-        UserError: it cannot be read, or is no Python.
+        UserError: it cannot be read or does not parse.
     """
     try:
         text = path.read_bytes()
@@ -50,7 +50,7 @@ class _Import(NamedTuple):
     """A dotted name that may be a module.
 
     Attributes:
-        level: how many dots stand before it.
+        level: number of dots before it.
         below: modules below it may be imported as well, by ``*`` or by a computed name.
     """
 
@@ -65,7 +65,7 @@ class _Import(NamedTuple):
 
 
 def _imports(tree: ast.AST) -> Iterator[_Import]:
-    bound: dict[str, _Import] = {}  # local name -> what it stands for
+    bound: dict[str, _Import] = {}  # local name -> the imported name
     chains = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -99,8 +99,10 @@ def _imports(tree: ast.AST) -> Iterator[_Import]:
 
 
 def _shape(node: Any) -> str:
-    """A syntax tree as text, without docstrings, and equal in all versions of Python: a field that is
-    empty in one may be absent in another."""
+    """A syntax tree as text without docstrings, equal in all versions of Python.
+
+    Empty fields are left out, since they are absent in some versions.
+    """
     if isinstance(node, list):
         return f"[{','.join(map(_shape, node))}]"
     if not isinstance(node, ast.AST):
@@ -117,7 +119,7 @@ def _shape(node: Any) -> str:
 
 
 def _about_runs(node: ast.stmt) -> bool:
-    """Whether a statement says what is claimed of runs, or makes one small for a test."""
+    """True for the statements that set CLAIMS or SMALL, which change no run."""
     names = [getattr(t, "id", "") for t in node.targets] if isinstance(node, ast.Assign) else []
     return names in (["CLAIMS"], ["SMALL"])
 
@@ -142,11 +144,12 @@ def module_name(file: str) -> str:
 
 
 def _is_beside(root: str, folder: Path) -> bool:
-    """Whether ``import root`` finds a file of ``folder``, where that is first on the path: a folder
-    called like an installed library is not taken for it.
+    """True where ``import root`` finds a file of ``folder``, with that folder first on the path.
+
+    A plain folder with the name of an installed library is not taken for it.
 
     Raises:
-        UserError: the file is called like a module of Python's own, which is there already.
+        UserError: the file has the name of a module of Python's own, which may be loaded already.
     """
     spec = importlib.machinery.PathFinder.find_spec(root, [str(folder), *sys.path])
     at = folder / root
@@ -160,8 +163,10 @@ def _is_beside(root: str, folder: Path) -> bool:
 
 
 def _files(name: str, below: bool, base: Path) -> Iterator[str]:
-    """The files of a dotted name in ``base``, its packages' first: a package before a module, as in
-    Python."""
+    """The files of a dotted name in ``base``, outer packages first.
+
+    As in Python, a package is found before a module of the same name.
+    """
     stem = base
     for part in name.split("."):
         stem = stem / part
@@ -174,7 +179,7 @@ def _files(name: str, below: bool, base: Path) -> Iterator[str]:
 
 
 def _in_dljax(name: str, below: bool) -> Iterator[str]:
-    """The files of a name of dljax that carry meaning; ``dljax.Experiment`` lies in another one."""
+    """The files of a name of dljax, in rooms of ``MEANING`` only."""
     _, _, rest = name.partition(".")
     name = dljax._HOMES.get(rest.partition(".")[0], name)
     for file in _files(name, below, PACKAGE.parent):
@@ -183,11 +188,12 @@ def _in_dljax(name: str, below: bool) -> Iterator[str]:
 
 
 def closure(file: Path, text: bytes) -> dict[str, bytes]:
-    """File -> text, of an experiment file with this text and of what it imports, directly or not: named
-    from the file's folder, or ``dljax/...``.
+    """File -> text, for an experiment file with this text and all that it imports, directly or not.
+
+    Files are named from the experiment file's folder, or ``dljax/...``.
 
     Raises:
-        UserError: one is no Python.
+        UserError: a file cannot be read or does not parse.
     """
     folder = file.resolve().parent
     found = {file.name: text}
@@ -216,11 +222,11 @@ def closure(file: Path, text: bytes) -> dict[str, bytes]:
 
 
 class Origin(NamedTuple):
-    """A file's experiment: a run is known by its name, its knobs and its code.
+    """The file, the knobs and the code by which a run is known.
 
     Attributes:
         name: of the file, without its suffix.
-        knobs: every one with its value.
+        knobs: name -> value, for all knobs.
         texts: file -> text, as ``closure`` gives them.
         file: absolute path; None for an experiment of no file.
     """
@@ -232,7 +238,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of_file(cls, path: Path, knobs: Mapping[str, Any], text: bytes | None = None) -> "Origin":
-        """Origin of a file, with its ``text`` where that was read already; nothing is run."""
+        """The origin of a file, whose ``text`` may have been read already; nothing is run."""
         text = read_source(path) if text is None else text
         return cls(path.stem, knobs, closure(path, text), path.absolute())
 
@@ -243,7 +249,7 @@ class Origin(NamedTuple):
 
 
 def differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """The names of the files whose meaning differs, in words; "" for none."""
+    """The names of up to five files whose meaning differs, in words; "" for none."""
     names = sorted(file for file in {*then, *now} if then.get(file) != now.get(file))
     more = f" and {len(names) - 4} more" if len(names) > 5 else ""
     return ", ".join(names[: 4 if more else 5]) + more
@@ -258,8 +264,10 @@ def default_workdir(origin: Origin) -> Path:
 def made_last(
     path: Path, name: str, knobs: Mapping[str, Any]
 ) -> tuple[Path, dict[str, str]] | None:
-    """The folder and the code of the run with this name and these knobs that began last, of those that
-    lie beside ``path``."""
+    """The folder and the code of the newest run beside ``path`` with this name and these knobs.
+
+    None where there is no such run, ``path`` itself apart.
+    """
     found = []
     for file in path.parent.glob(f"{glob.escape(name)}-*/record.json"):
         try:
@@ -267,14 +275,16 @@ def made_last(
             if file.parent != path and (record["experiment"], record["knobs"]) == (name, knobs):
                 found.append((record["started"], file.stat().st_mtime, file.parent, record["code"]))
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # no record that can be read
+            continue  # no readable record
     return max(found)[2:] if found else None
 
 
 def store(origin: Origin, target: Path) -> None:
-    """Write the code as a folder that can stand in front of Python's path: the file, the modules beside
-    it and all of dljax, which they need to run. What was at ``target`` goes, and it is there whole or
-    not at all."""
+    """Write the code to ``target``, a folder that can be put in front of Python's path.
+
+    It holds the file, the modules beside it and all of dljax, which they need to run. An old
+    ``target`` is removed, and the new one appears complete or not at all.
+    """
     files = dict(origin.texts)
     if any(file.startswith("dljax/") for file in files):
         rest = [f for f in PACKAGE.rglob("*") if f.is_file() and f.suffix not in (".pyc", ".pyo")]
@@ -292,7 +302,7 @@ def store(origin: Origin, target: Path) -> None:
 
 
 def lay_out(code: Path, folder: Path, target: Path) -> None:
-    """Copy stored code to ``target``, with links to what else lies in the folder that it came from."""
+    """Copy stored code to ``target``, with links to the other files of its original ``folder``."""
     target.mkdir(exist_ok=True)
     for entry in code.iterdir():
         if entry.name == "dljax":

@@ -70,18 +70,18 @@ class Phase:
     """One stretch of training.
 
     Attributes:
-        learner: trained by it.
-        data: its batches; the first is batch 0, whatever came before.
-        steps: how many.
+        learner: the learner that is trained.
+        data: its batches, counted from 0 in every phase.
+        steps: updates, at least 1.
         evals: name -> EvalSet, measured as "name/metric".
         looks: name -> Look, drawn with every evaluation; its numbers are "name/number".
-        every: steps of the phase between evaluations; 0 evaluates at the end only. There is always one at the
-            end, and none within a tenth of this before it.
+        every: steps of the phase between evaluations; 0 evaluates at the end only. There is always
+            one at the end, and none within a tenth of ``every`` before it.
         start: makes the first state; by default ``go_on``.
-        name: stands before the metrics where there are several phases; by default its number.
+        name: prefix of the metrics where there are several phases; by default the phase's number.
 
     Raises:
-        UserError: a part is of another kind.
+        UserError: an attribute of a wrong type, or a number out of range.
     """
 
     learner: Learner
@@ -125,11 +125,11 @@ class Experiment:
 
     Attributes:
         phases: at least one.
-        seed: of the root key, 0 to 2**32 - 1; several for learners of as many models
-            (``many_seeds``), each with the key that it has when it is trained alone.
+        seed: of the root key, 0 to 2**32 - 1; a tuple for as many models in one program
+            (``many_seeds``), each with the key of a run of its seed alone.
         origin: its file and knobs where ``dljax.load`` made it, else None.
-        claim: the file's row that it is held to, else None.
-        apart: the knobs in which it differs from the claim; with any, no verdict is given.
+        claim: the row of the file's CLAIMS that it is held to, else None.
+        apart: knobs that differ from the claim's; with any, no verdict is given.
     """
 
     origin: "Origin | None" = None
@@ -137,9 +137,10 @@ class Experiment:
     apart: tuple[str, ...] = ()
 
     def __init__(self, *phases: Phase, seed: int | tuple[int, ...] = 0):
-        """
+        """Put phases in a row.
+
         Raises:
-            UserError: no phase, something else in its place, two of one name, or no seed.
+            UserError: no phase, an argument that is none, two of one name, or no valid seed.
         """
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
             raise UserError("an Experiment takes one Phase or more: Experiment(Phase(...), seed=0)")
@@ -155,17 +156,18 @@ class Experiment:
     def of(
         self, origin: "Origin", claim: "Claim | None" = None, apart: tuple[str, ...] = ()
     ) -> "Experiment":
-        """The same, with its origin and claim."""
+        """The same experiment, with its origin, its claim and the knobs that differ from it."""
         made = copy.copy(self)
         made.origin, made.claim, made.apart = origin, claim, apart
         return made
 
     @property
     def total_steps(self) -> int:
+        """Steps of all phases together."""
         return sum(phase.steps for phase in self.phases)
 
     def fingerprints(self) -> dict[str, dict[str, Any]]:
-        """Fingerprint of every source of data, "data" and the eval sets of each phase."""
+        """Source -> fingerprint: of the training data ("data") and the eval sets of each phase."""
         out: dict[str, dict[str, Any]] = {}
         for i, phase in enumerate(self.phases):
             parts: dict[str, Any] = {"data": phase.data, **phase.evals}
@@ -173,14 +175,14 @@ class Experiment:
         return out
 
     def prefix(self, index: int) -> str:
-        """Stands before the metrics of a phase; "" where there is one phase."""
+        """The prefix of a phase's metrics, such as "0/"; "" where there is one phase."""
         return f"{self.phases[index].name or index}/" if len(self.phases) > 1 else ""
 
     def ranking(self, index: int) -> tuple[str, str] | None:
-        """(metric, ">=" or "<=") by which the checkpoints of a phase are ranked.
+        """The metric, and ">=" or "<=", by which a phase's checkpoints are ranked; None without any.
 
-        The first expectation about the phase says it, measured on the validation set, where there is
-        one, and not on the test set.
+        It is the metric of the claim's first expectation about the phase, but of the validation set
+        instead of the test set, where there is one.
         """
         prefix = self.prefix(index)
         for expect in self.claim.expect if self.claim else ():

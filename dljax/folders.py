@@ -1,4 +1,4 @@
-"""Folders of the user's that dljax looks into or writes to."""
+"""The user's folders that dljax reads or writes."""
 
 import os
 from pathlib import Path
@@ -10,5 +10,5 @@ def cache_folder() -> Path:
 
 
 def tfds_folder() -> Path:
-    """Where prepared TFDS datasets lie: ``TFDS_DATA_DIR``, or TFDS' own default."""
+    """The folder of prepared TFDS datasets: ``TFDS_DATA_DIR``, or TFDS' own default."""
     return Path(os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets").expanduser()

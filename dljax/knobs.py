@@ -1,8 +1,8 @@
-"""The knobs of an experiment file: read from its text, so that a mistyped one is answered at once.
+"""The knobs of an experiment file, read from its text so that a mistyped one is told at once.
 
 The keyword parameters of ``def experiment(*, epochs: float = 10, ...)`` are the command line, the
 schema and the record of a run. Types: int, float, str, bool, ``Literal[...]``, and each with ``| None``.
-A file bounds a number of its own in the signature: ``radius: Annotated[float, "> 0, <= 1"] = 0.5``.
+A file may bound its numbers in the signature: ``radius: Annotated[float, "> 0, <= 1"] = 0.5``.
 """
 
 import ast
@@ -26,7 +26,7 @@ _COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operato
 _SAID = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 _BOUND = re.compile(r"\s*(>=|<=|>|<)\s*([-+.\de]+)\s*")
 
-# What every experiment means by these names; a file that means another thing says so in its signature.
+# Bounds of the knobs of these names; a file that means something else bounds them in its signature.
 _BOUNDS = {
     **dict.fromkeys(("epochs", "lr"), "> 0"),
     **dict.fromkeys(("steps", "samples", "size", "crop", "context"), "> 0, < 2147483648"),
@@ -41,7 +41,7 @@ def _bounds(words: str) -> tuple[tuple[str, float], ...]:
     """``">= 0, < 1"`` as pairs of a sign and a number.
 
     Raises:
-        ValueError: it is none.
+        ValueError: ``words`` are no bounds.
     """
     found = [_BOUND.fullmatch(part) for part in words.split(",")]
     if not all(found):
@@ -51,8 +51,17 @@ def _bounds(words: str) -> tuple[tuple[str, float], ...]:
 
 @dataclass(frozen=True)
 class Knob:
+    """A keyword parameter of ``experiment``: its type, default, choices and bounds.
+
+    Attributes:
+        kind: "int", "float", "str" or "bool".
+        optional: None is a value too.
+        choices: the words of a ``Literal``; () for any.
+        bounds: pairs such as (">=", 0.0), for numbers.
+    """
+
     name: str
-    kind: str  # int, float, str, bool
+    kind: str
     default: Any
     optional: bool = False
     choices: tuple = ()
@@ -60,12 +69,17 @@ class Knob:
 
     @property
     def expected(self) -> str:
+        """The values that it takes, in words."""
         words = " | ".join(map(str, self.choices)) if self.choices else self.kind
         limits = " and ".join(f"{_SAID[sign]} {bound:.10g}" for sign, bound in self.bounds)
         return " ".join(filter(None, (words, limits))) + (" | none" if self.optional else "")
 
     def parse(self, word: Any) -> Any:
-        """The value of a word from the command line, or of a value given from Python."""
+        """The knob's value for a word of the command line or a value given from Python.
+
+        Raises:
+            UserError: it is none of the knob's values.
+        """
         wrong = UserError(f"--{self.name} {word}: expected {self.expected}")
         if word is None or (isinstance(word, str) and word.lower() == "none" and self.optional):
             if self.optional:
@@ -97,7 +111,7 @@ class Knob:
 
 @dataclass(frozen=True)
 class Knobs:
-    """The knobs of one file, its text as it was when they were read, its docstring and its claims."""
+    """The knobs and claims of one file, with its text and docstring as they were read."""
 
     path: Path
     text: bytes
@@ -106,6 +120,11 @@ class Knobs:
     claims: Mapping[str, Claim] = field(default_factory=dict)
 
     def find(self, name: str) -> Knob:
+        """The knob of this name, in which dashes stand for underscores.
+
+        Raises:
+            UserError: there is none; the nearest name is offered.
+        """
         plain = name.replace("-", "_")
         if plain not in self.knobs:
             raise UserError(f"{self.path.name} has no knob --{name}: {nearest(plain, self.knobs)}")
@@ -124,8 +143,15 @@ class Knobs:
         return self.claims[name]
 
     def resolve(self, given: Mapping[str, Any], claim: str | None = None) -> dict[str, Any]:
-        """All knobs with their values: the defaults, in their place what the claim's row sets (the first
-        row's where none is named), and in place of both what is given."""
+        """Values of all knobs: as given, else as the claim's row sets them, else the defaults.
+
+        Args:
+            given: name -> word of the command line, or value.
+            claim: name of the row; by default the first.
+
+        Raises:
+            UserError: an unknown knob or claim, or a wrong value.
+        """
         row = self.claim(claim)
         words = {self.find(name).name: value for name, value in given.items()}
         words = {**(row.knobs if row else {}), **words}
@@ -135,17 +161,19 @@ class Knobs:
         }
 
     def claimed(self, resolved: Mapping[str, Any], claim: str | None = None) -> Claim | None:
-        """The claim that is made of a run with these knobs, all of them, whatever its seed and wherever
-        its data lies; None where there is none, as for a fake twin.
+        """The first claim whose knobs are these; None without one, and for a fake twin.
+
+        The seed and the place of the data do not matter.
 
         Args:
-            claim: the name of the only one to consider.
+            resolved: values of all knobs.
+            claim: consider the claim of this name only.
         """
         rows = [row for row in self.claims.values() if claim in (None, row.name)]
         return next((row for row in rows if not self.apart(resolved, row)), None)
 
     def apart(self, resolved: Mapping[str, Any], claim: Claim | None) -> tuple[str, ...]:
-        """The knobs in which a run differs from a claim; also ``fake``, of which nothing is claimed."""
+        """Names of the knobs that differ from a claim's; also "fake", of which nothing is claimed."""
         its = self.resolve({}, claim.name) if claim else {}
         names = [n for n, value in its.items() if n not in APART and resolved[n] != value]
         return tuple([*names, "fake"] if claim and resolved.get("fake") else names)
@@ -170,7 +198,7 @@ def _knob(path: Path, argument: ast.arg, default: ast.expr | None) -> Knob:
 
 
 def _named(annotation: ast.expr | None, name: str) -> bool:
-    """Whether this is ``Name[...]`` or ``typing.Name[...]``."""
+    """True for ``Name[...]`` and ``typing.Name[...]``."""
     return (
         isinstance(annotation, ast.Subscript)
         and ast.unparse(annotation.value).rpartition(".")[2] == name
@@ -178,7 +206,7 @@ def _named(annotation: ast.expr | None, name: str) -> bool:
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """``X`` of ``X | None``, and whether it is one."""
+    """``X`` and True for ``X | None``; else the annotation and False."""
     optional = isinstance(annotation, ast.BinOp) and ast.unparse(annotation.right) == "None"
     return (annotation.left if optional else annotation), optional
 
@@ -218,10 +246,11 @@ def read_knobs(path: str | Path) -> Knobs:
     """Read a file's knobs without running it.
 
     Raises:
-        UserError: no such file, a file that does not parse, or one without ``def experiment(*, ...)``.
+        UserError: no such file, one that does not parse or has no ``def experiment(*, ...)``, or a
+            wrong knob or claim in it.
     """
     path = Path(path)
-    if not os.path.isfile(path):  # pathlib's raises for a word that is too long for a path
+    if not os.path.isfile(path):  # pathlib's is_file raises for a word too long for a path
         near = [str(p) for p in path.parent.glob("*.py")] if os.path.isdir(path.parent) else []
         near = near or [str(p) for p in Path("experiments").rglob("*.py")]
         raise UserError(f"no experiment file {path}; {nearest(str(path), near)}")

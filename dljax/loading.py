@@ -1,7 +1,7 @@
-"""An experiment file's text made an Experiment, which remembers where it came from.
+"""Loading of an experiment file as an Experiment that knows the code it was made of.
 
-As for a script, the file's folder is put on Python's path. A process has one module of a name: to load
-a file whose modules are named like another one's, or were edited, drops those and imports them anew.
+As for a script, the file's folder is put on Python's path. A process has one module of each name, so
+modules of another file with the same names, or of an earlier text, are dropped and imported anew.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _front: list[str] = []  # the folder of the file that was loaded or run last
 
 
 def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
-    """Modules beside the experiment's file, and modules of dljax."""
+    """The origin's modules beside the experiment file, and its modules of dljax."""
     if origin.file is None:
         return [], []
     base = {True: PACKAGE.parent, False: origin.file.resolve().parent}
@@ -46,12 +46,15 @@ def _modules(origin: Origin) -> tuple[list[_Module], list[_Module]]:
 
 
 def _make_way(origin: Origin) -> None:
-    """Put the file's folder on Python's path, in place of another file's, and drop imported modules that
-    would stand in for the ones beside it: of the same names, from elsewhere or of another text."""
+    """Put the file's folder on Python's path, in place of another file's.
+
+    Imported modules with the names of those beside the file are dropped where they are others: from
+    elsewhere, or of another text.
+    """
     if origin.file is None:
         return
     for folder in _front:
-        with contextlib.suppress(ValueError):  # whoever ran in between may have changed the path
+        with contextlib.suppress(ValueError):  # the path may have been changed meanwhile
             sys.path.remove(folder)
     _front[:] = [str(origin.file.resolve().parent)]
     sys.path.insert(0, _front[0])
@@ -64,13 +67,13 @@ def _make_way(origin: Origin) -> None:
             del sys.modules[name]
             _imported.pop(name, None)
     for module in beside.values():
-        if module.name not in sys.modules:  # bytecode knows an edit by the second and the size
+        if module.name not in sys.modules:  # bytecode misses an edit of equal size in one second
             with contextlib.suppress(OSError):
                 Path(importlib.util.cache_from_source(module.path)).unlink()
 
 
 def _compare(origin: Origin) -> None:
-    """Note what was imported, and see that it is what was read.
+    """Check that the imported modules have the texts that were read, and remember them.
 
     Raises:
         UserError: a module was edited in between.
@@ -89,10 +92,10 @@ def _compare(origin: Origin) -> None:
 
 
 def hold(origin: Origin | None) -> None:
-    """Have imports that are still to come, in a forward pass for instance, find a loaded file's modules.
+    """Let later imports, in a forward pass for instance, find the modules of a loaded file.
 
     Raises:
-        UserError: one was edited since it was loaded.
+        UserError: a module was edited since the file was loaded.
     """
     if origin:
         _make_way(origin)
@@ -125,7 +128,7 @@ def load(path: str | Path) -> Callable[..., Experiment]:
     name = f"dljax_experiment_{path.stem}"
     module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module  # where dataclasses, so flax's modules, look for it
+    sys.modules[name] = module  # dataclasses, and so flax's modules, look for it there
     exec(compile(knobs.text, str(path), "exec", dont_inherit=True), module.__dict__)
     _compare(origin)
 

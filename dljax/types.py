@@ -20,11 +20,11 @@ Extra = Mapping[str, PyTree]  # player -> its other collections (batch_stats, ..
 
 
 class Mean(NamedTuple):
-    """A mean on its way: totals and counts add over batches, devices and seeds, divided once.
+    """A mean that is still a sum: it adds over batches, devices and seeds, and is divided once.
 
     Attributes:
-        total: float32, the sum of what counts.
-        count: float32, how much of it there is.
+        total: float32 scalar, or one per model [seeds]: sum of the weighted values.
+        count: float32 of the same shape: sum of the weights.
     """
 
     total: Array
@@ -32,11 +32,11 @@ class Mean(NamedTuple):
 
     @classmethod
     def of(cls, values: Array, weight: Array | None = None) -> "Mean":
-        """The mean of ``values``.
+        """The mean of all ``values``.
 
         Args:
-            values: of any shape; one where the weight is 0 may be anything, also NaN.
-            weight: of the leading axes of ``values``; by default everything counts once.
+            values: of any shape and real type; where the weight is 0 they may be NaN.
+            weight: numbers of the leading axes of ``values``; by default 1 everywhere.
         """
         values = jnp.asarray(values, jnp.float32)
         if weight is None:
@@ -66,7 +66,12 @@ class Variables(NamedTuple):
 
 
 class Aux(NamedTuple):
-    """The rest of a loss: metrics to be reported, scalars or Means, and the collections after it."""
+    """A loss's results beside its value.
+
+    Attributes:
+        metrics: name -> scalar or ``Mean``, reported.
+        extra: player -> its collections after the loss.
+    """
 
     metrics: Mapping[str, Scalar | Mean]
     extra: Extra
@@ -86,7 +91,9 @@ def unchecked(variables: Variables, batch: Batch) -> None:
 
 
 class Task(NamedTuple):
-    """A model or several, and their purpose: supervised tasks and GANs return the same type.
+    """Functions that initialize, train, evaluate and use one model or several.
+
+    Supervised tasks and GANs are of this one type.
 
     Attributes:
         init: (key, batch) -> (params, extra), keyed by player.
@@ -94,7 +101,7 @@ class Task(NamedTuple):
         evaluate: (params, extra, batch, key) -> name -> ``Mean``.
         predict: (variables, batch) -> the model's output, where it has one.
         sample: (variables, key, n) -> n examples, where the model makes something.
-        check: refuses a batch that does not fit the model.
+        check: (abstract variables, host batch): raises UserError where the two do not fit.
     """
 
     init: InitVariables

@@ -1,4 +1,4 @@
-"""The refusal of what a user can mend."""
+"""A check that code refuses wrong input with a UserError of one line."""
 
 import re
 

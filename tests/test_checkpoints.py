@@ -1,4 +1,4 @@
-"""Checkpoints: which are kept, which is best, and that a save holds nothing up."""
+"""Checkpoints: those kept, the best of them, and saves that hold nothing up."""
 
 import gc
 import hashlib

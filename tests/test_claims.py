@@ -1,4 +1,4 @@
-"""Claims: rows of knobs and bounds, read from a file's text; and what a mistyped one is answered."""
+"""Claims: rows of knobs and bounds, read from a file's text; and the answers to mistyped ones."""
 
 import pytest
 
@@ -139,9 +139,9 @@ FORM = "CLAIMS must be a literal dict"
         ('"a": {"lr": float("inf")}', FORM),
         ('"a": {"lr": 1e999}', "--lr inf: expected float"),
         ('"a": {3: 4}', "no knob --3"),
-        ('"a": {"seed": 1}', "made for every --seed"),
-        ('"a": {"data": "/home/me"}', "made for every --data"),
-        ('"a": {"fake": True}', "made for every --fake"),
+        ('"a": {"seed": 1}', "cannot set --seed"),
+        ('"a": {"data": "/home/me"}', "cannot set --data"),
+        ('"a": {"fake": True}', "cannot set --fake"),
         ('"a": {"expect": "test/accuracy > 0.9"}', "expected METRIC >= NUMBER or <="),
         ('"a": {"expect": "test/accuracy >= good"}', "expected METRIC >= NUMBER or <="),
         ('"a": {"expect": "test/accuracy >= nan"}', "expected METRIC >= NUMBER or <="),

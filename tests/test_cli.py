@@ -1,4 +1,4 @@
-"""The command line's answers: what each command prints, and what it must not load."""
+"""The command line: the output of each command, and modules that it must not load."""
 
 import json
 import os

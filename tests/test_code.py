@@ -1,4 +1,4 @@
-"""The code of dljax itself is part of what a run means, as far as it says what is computed."""
+"""The code of dljax is part of a run's meaning, in the rooms that say what is computed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Datasets: readers check what they read, absence is said at once; images become what nets are fed."""
+"""Datasets: readers that check their files, absent ones told at once, images as nets are fed them."""
 
 import gzip
 import io

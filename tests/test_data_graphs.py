@@ -1,4 +1,4 @@
-"""Graphs: one whole as a batch, and files that a user did not write."""
+"""Graphs: a whole one as a batch, and files in the Planetoid format."""
 
 import collections
 import pickle

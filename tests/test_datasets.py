@@ -1,4 +1,4 @@
-"""Embedded datasets hold what they say, split as they say."""
+"""Embedded datasets have the contents and the splits that they document."""
 
 import numpy as np
 import pytest

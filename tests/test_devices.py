@@ -32,7 +32,7 @@ def test_eight_devices_measure_what_one_does(path):
     names, one, extra = first_step(path, ONE)
     for layout, profile in LAYOUTS.items():
         if layout == "pmap" and smoke(path).phases[0].data.whole:
-            with pytest.raises(UserError, match="one whole"):
+            with pytest.raises(UserError, match="one whole example"):
                 first_step(path, profile)
             continue
         _, eight, extra_eight = first_step(path, profile)

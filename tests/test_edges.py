@@ -1,4 +1,4 @@
-"""The edge of a run: what is saved, measured and drawn there, and what happens where that fails."""
+"""Edges of a run, where it saves, measures and draws, and where each of these may fail."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The files of a run's folder: whole at any time, and what a damaged one is answered."""
+"""The files of a run's folder: complete at any time, and the answers to damaged ones."""
 
 import json
 import os

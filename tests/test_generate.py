@@ -1,4 +1,4 @@
-"""Text from a model of the next token."""
+"""Text drawn from a model of the next token."""
 
 import jax
 import jax.numpy as jnp

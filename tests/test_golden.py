@@ -1,5 +1,4 @@
-"""The tiny twin of every kind of experiment, as text: its parameter tree, which of it decays, and five
-losses.
+"""The tiny twin of every kind of experiment, as text: its parameter tree with decay, and five losses.
 
 A refactor that changes an initialiser, a name, an order of keys or a draw shows here as a readable
 difference. ``UPDATE_GOLDEN=1 pytest tests/test_golden.py`` writes the files anew.

@@ -1,10 +1,13 @@
-"""The house's own rules: which room may know which, what is never imported, what can be deleted."""
+"""The house's own rules: imports between rooms, imports that are banned, deletion, docstrings."""
 
 import ast
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +40,9 @@ MAY_IMPORT = {
     | {"data", "learner", "experiment", "knobs", "catalog", "runtime", "models", "tasks"},
 }
 NO_LINEN = ("learner", "runtime", "data", "experiment")
+# Docstrings begin with a noun or a verb, so with none of these; and one thing has one word.
+CLAUSES = {"what", "that", "those", "which", "how", "where", "whether"}
+FORMER_WORDS = re.compile(r"\b(objectives?|views?|carry|carries|carried)\b", re.IGNORECASE)
 
 
 def room_of(path: Path) -> str:
@@ -82,6 +88,25 @@ def test_no_file_is_long_and_none_is_called_utils():
         assert path.stem != "utils"
         lines = len(path.read_text().splitlines())
         assert lines <= 400, f"{path} has {lines} lines: what second thing is in it?"
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_docstrings(path):
+    """Public modules, classes and functions have one."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    named = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    for node in (tree, *(node for node in named if not node.name.startswith("_"))):
+        assert ast.get_docstring(node), f"no docstring: {getattr(node, 'name', 'the module')}"
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    found = (ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, documented))
+    docstrings = [words for words in found if words]
+    for words in docstrings:
+        assert re.split(r"\W", words, maxsplit=1)[0].lower() not in CLAUSES, words
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+    for words in docstrings + comments:
+        assert not FORMER_WORDS.search(words), words
 
 
 def test_one_definition_per_noun():

@@ -1,4 +1,4 @@
-"""What a run's folder is known by: which command finds which run again, and which is kept out."""
+"""The identity of a run: commands that find its folder again, and commands that are kept out."""
 
 import json
 import shutil

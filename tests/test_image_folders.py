@@ -1,4 +1,4 @@
-"""Folders of images, one per class: which classes there are, and files that hold no image."""
+"""Folders of images, one per class: the classes they define, and files that hold no image."""
 
 import re
 
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_named(read, other, spoil, tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    """Whether for want of permission or because it has gone."""
+    """For want of permission, or because it has gone."""
     write(tmp_path, "train", [0, 1])
     write(tmp_path, "val", [0, 1])
     _, val = imagenet.load(data=str(tmp_path))

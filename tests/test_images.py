@@ -1,4 +1,4 @@
-"""Images become what people see in the file, and nets are fed the channels in the papers' order."""
+"""Images are read as people see them, and nets are fed the channels in the papers' order."""
 
 import io
 

@@ -210,7 +210,7 @@ def test_fsdp_divides_the_large_parameters():
 
 @pytest.mark.parametrize("mover, other", [("critic", "generator"), ("generator", "critic")])
 def test_players_move_only_themselves(mover, other):
-    """Where the other's turn comes every third step, two moves leave every bit of it as it was."""
+    """A player that moves every third step keeps all of its bits in the two steps between."""
     learner, batch = gan(optax.adam(0.01), **{other: 3}), data().batch(0)
     states, update = [learner.init(jax.random.key(0), batch)], jax.jit(learner.update)
     for _ in range(3):
@@ -387,5 +387,5 @@ def test_a_whole_graph_is_computed_at_the_profiles_precision():
         return str(step(executor.abstract, executor.place(0, 1)))
 
     assert "bf16" in program("bfloat16") and "bf16" not in program("float32")
-    with pytest.raises(UserError, match="one whole"):
+    with pytest.raises(UserError, match="one whole example"):
         make_executor(replace(ONE, microbatch=8), phase.learner, phase.data)

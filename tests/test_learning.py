@@ -1,4 +1,4 @@
-"""Every kind of training learns: on each experiment's fake twin the loss falls, on toys it is solved."""
+"""Every kind of training learns: the loss falls on each experiment's fake twin, toys are solved."""
 
 from dataclasses import replace
 

@@ -1,6 +1,7 @@
 """Every architecture x every property. A new model file is in these tests by being there.
 
-One program per architecture, its output in use and its gradient in training, serves them all.
+One compiled program per architecture, with its output in use and its gradient in training, serves all
+tests.
 """
 
 from functools import cache
@@ -71,7 +72,7 @@ def test_published_count(architecture, variant, key):
 
 @over(ALL)
 def test_has_a_published_count_and_a_tiny_variant(architecture):
-    """Where a rule without gradient trains it, nothing need be published."""
+    """A published count may be absent only where a rule without gradient trains the model."""
     assert architecture.published or architecture.gradient_free, "no variant has a published count"
     assert set(architecture.published) <= set(architecture.variants)
     assert "tiny" in architecture.variants

@@ -58,7 +58,7 @@ def test_a_second_graphs_edges_point_to_its_own_nodes():
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)])
 def test_the_order_in_a_pack_does_not_change_the_graphs(order):
-    """Each graph's nodes, and the sum of its neighbours', as they are where it stands alone."""
+    """Each graph's nodes, and the sum of its neighbors', as they are where it stands alone."""
     packs = Packs(THREE, 3)
     pack = {k: v[0] for k, v in packs.gather(ints(*order)).items()}
     nodes = pack["node"][:, 0]

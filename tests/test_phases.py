@@ -1,4 +1,4 @@
-"""Latent diffusion in miniature: three phases of different kinds, killed and gone on with."""
+"""Latent diffusion in miniature: three phases of different kinds, killed and resumed."""
 
 import subprocess
 import sys

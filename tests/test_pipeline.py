@@ -97,7 +97,7 @@ def test_batches_are_whole_numbers(size):
 
 
 def mix(x: int) -> int:
-    """SplitMix64's finaliser, one number at a time."""
+    """SplitMix64's finalizer, one number at a time."""
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
     return x ^ (x >> 31)

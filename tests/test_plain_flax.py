@@ -87,7 +87,7 @@ def test_batch_norm_under_pmap_is_that_of_one_device(key):
 
 
 def test_one_device_runs_what_flax_runs(key):
-    """Where the batch is whole the interceptor changes no value."""
+    """The interceptor changes no value where a step sees the whole batch."""
     x = jax.random.normal(key, (8, 4))
     model = Normalized()
     variables = model.init(key, x, train=False)

@@ -1,4 +1,4 @@
-"""The loop and the run's folder: what is written, what is refused, what stops a run."""
+"""The loop and the run's folder: files, refusals, ends of a run."""
 
 import itertools
 import json

@@ -179,7 +179,7 @@ def test_load_reads_when_the_phase_begins(tmp_path):
 
 
 def test_the_file_may_change_afterwards(tmp_path):
-    """What is trained is no map of it: data at a multiple of 64 bytes would be taken as it lies."""
+    """Loaded variables are copies: jax would share memory that begins at a multiple of 64 bytes."""
     header = b'{"x":{"dtype":"F32","shape":[16],"data_offsets":[0,64]}}'
     header += b" " * (-(8 + len(header)) % 64)
     path = tmp_path / "x"

@@ -1,4 +1,4 @@
-"""What a command finds around it: a locale, closed streams, odd variables, somebody else's process."""
+"""The surroundings of a command: a locale, closed streams, odd variables, a caller's process."""
 
 import os
 import shutil

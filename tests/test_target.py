@@ -1,4 +1,4 @@
-"""Which word of a command line is the file, the run or the model that it speaks of."""
+"""The target of a command line: the word that is a file, a run or a model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text files: any UTF-8 text is read alike wherever it is, and what cannot be is told in one line."""
+"""Text files: any UTF-8 text is read alike everywhere, any other file is told in one line."""
 
 import subprocess
 import sys

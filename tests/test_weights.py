@@ -322,7 +322,7 @@ def test_variables_that_do_not_fit():
 
 
 def test_renamed():
-    """Where names begin with the old word, and nowhere else."""
+    """The old word is replaced at the beginning of names, and nowhere else."""
     entries = [Entry("params/a", "net.a.net.w"), Entry("params/b", ("net.b", "c"))]
     found = weights.renamed(entries, "net.", "")
     assert [e.name for e in found] == ["a.net.w", ("b", "c")]

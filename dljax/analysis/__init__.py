@@ -1,1 +1,1 @@
-"""What we learn of a trained model: samples, pictures, measures."""
+"""Analysis of trained models: samples, pictures, measures."""

@@ -13,16 +13,20 @@ from dljax.types import Task
 
 
 def filters(layer: str = "conv1", player: str = "model") -> Look:
-    """The kernel of a convolution on the image, as pictures of its filters."""
+    """A look: the filters of a convolution on the image, as pictures.
+
+    Args:
+        layer: its name among the player's parameters.
+    """
     return lambda variables, key: pictures.filters(variables.params[player][layer]["kernel"])
 
 
 def mistakes(task: Task, data: EvalSet, names: Sequence[str] = (), *, limit: int = 10_000) -> Look:
-    """The test images that a classifier gets most wrong, captioned "truth as guess".
+    """A look: the images that a classifier gets most wrong, captioned "truth as guess".
 
     Args:
-        data: its first ``limit`` examples are looked at.
-        names: of the classes; digits by default.
+        data: ``image`` and ``label``; its first ``limit`` examples are classified.
+        names: of the classes; their numbers by default.
     """
 
     def look(variables, key):
@@ -35,13 +39,14 @@ def mistakes(task: Task, data: EvalSet, names: Sequence[str] = (), *, limit: int
 def calibration_error(
     examples: Mapping[str, np.ndarray], logits: np.ndarray, bins: int = 15
 ) -> dict[str, float]:
-    """``ece``, the expected calibration error: sum over bins of n_b / n |accuracy_b - confidence_b|.
+    """The expected calibration error "ece", the sum over bins of n_b / n |accuracy_b - confidence_b|.
 
     Guo et al. 2017, arXiv:1706.04599, equation 3; bins of equal width, open below and closed above.
 
     Args:
-        examples: ``label`` [n].
+        examples: ``label``, integers [n].
         logits: [n, classes].
+        bins: number of bins.
     """
     chance = np.asarray(jax.nn.softmax(np.asarray(logits, np.float64)))
     confidence, right = chance.max(-1), chance.argmax(-1) == examples["label"]

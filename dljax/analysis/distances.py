@@ -1,4 +1,4 @@
-"""Distances between two sets of examples, e.g. between samples and what they should be like."""
+"""Distances between two sets of examples, e.g. between samples and test images."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ def energy_distance(x: Array, y: Array) -> Array:
         2 E|x - y| - E|x - x'| - E|y - y'|:  0 where the distributions are equal, else above
 
     (Székely & Rizzo 2013, doi:10.1016/j.jspi.2013.03.018), with Euclidean norms. Nothing is paired
-    with itself (a U-statistic), so the estimate is unbiased; between close distributions it may fall
+    with itself (a U-statistic), so the estimate is unbiased; between close distributions it may be
     below 0.
 
     Args:
@@ -21,7 +21,7 @@ def energy_distance(x: Array, y: Array) -> Array:
         y: [m, ...], flattened; m at least 2.
     """
     n, m = len(x), len(y)
-    # The distance of something to itself, 0 but for rounding, is left out by name.
+    # An example's distance to itself, 0 but for rounding, is masked out.
     x_apart = jnp.sum(_distances(x, x) * (1.0 - jnp.eye(n))) / (n * (n - 1))
     y_apart = jnp.sum(_distances(y, y) * (1.0 - jnp.eye(m))) / (m * (m - 1))
     return 2.0 * jnp.mean(_distances(x, y)) - x_apart - y_apart

@@ -17,8 +17,11 @@ from dljax.types import Key, PyTree, Variables
 def pick(
     logits: Float[Array, "b v"], key: Key, temperature: float | Array, top_k: int
 ) -> Int[Array, "b"]:
-    """A token per row from ``softmax(logits / temperature)``, of the ``top_k`` likeliest where
-    ``top_k`` is above 0; the likeliest where ``temperature`` is 0.
+    """Draw a token per row from ``softmax(logits / temperature)``.
+
+    Args:
+        temperature: 0 takes the likeliest token.
+        top_k: draw from so many of the likeliest tokens; 0 draws from all.
     """
     logits = logits.astype(jnp.float32)
     if 0 < top_k < logits.shape[-1]:
@@ -42,19 +45,22 @@ def generate(
 ) -> Int[Array, "b length"]:
     """``length`` tokens that follow ``prompt``.
 
-    The prompt passes through the model at once, then each token alone: what the model needs of
-    the past is in its collection "cache". A model with a bounded ``context`` that is full is given
-    the newer half of it afresh and goes on, so the text may be of any length.
+    The prompt passes through the model at once, then each token alone; the model keeps the past in
+    its collection "cache". When the cache of a bounded ``context`` is full, it is filled again from
+    the newer half of the tokens, so the text may be of any length.
 
     Args:
         model: called as ``model(tokens, train=False, decode=True)``, giving logits [b, t, v].
         params: its parameters.
         prompt: at least one token.
         key: of the draws.
-        length: how many tokens.
+        length: number of tokens.
         temperature: 0 takes the likeliest token.
         top_k: 0 draws from all tokens.
-        context: how many tokens the cache holds; None where it is bounded by nothing.
+        context: number of tokens that the cache holds; None where it is unbounded.
+
+    Raises:
+        UserError: an empty prompt.
     """
     if prompt.shape[1] < 1:
         raise UserError("an empty prompt: give at least one character")
@@ -99,7 +105,11 @@ def generate(
 
 @dataclass(frozen=True)
 class Text:
-    """A look: a prompt and the text that a language model makes of it.
+    """A look: a prompt and the text with which a language model continues it.
+
+    Attributes:
+        vocabulary: turns the prompt into tokens, and tokens into text.
+        temperature, length, top_k, context: of ``generate``.
 
     Raises:
         UserError: the prompt is empty.

@@ -1,4 +1,4 @@
-"""Looks that serve many kinds of models: samples, and images beside what a model makes of them."""
+"""Looks for many kinds of models: samples, and images beside a model's images for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from dljax.types import Key, Sample, Task, Variables
 
 @dataclass(frozen=True)
 class Samples:
-    """A look: ``n`` samples of a task, as a grid. ``dljax sample RUN --n N`` draws as many as asked.
+    """A look: ``n`` samples of a task, as a grid. ``dljax sample RUN --n N`` draws another number.
 
     Attributes:
-        sample: a task's.
+        sample: of a task; images in 0..1.
+        columns: images per row.
+        enlarge: pixels per pixel, along each side.
     """
 
     sample: Sample
@@ -33,13 +35,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class Likeness:
-    """A look: ``energy``, the energy distance between as many samples and examples of a set.
+    """A look: "energy", the energy distance between samples and as many examples of a set.
 
     Attributes:
-        sample: a task's; images in 0..1.
-        data: its images are in ``low``..1.
-        n: of each, at most as many as there are.
-        low: the pixel value that is black in ``data``.
+        sample: of a task; images in 0..1.
+        data: ``image`` in ``low``..1.
+        n: number of samples, at most the number of examples.
+        low: pixel value of black in ``data``.
     """
 
     sample: Sample
@@ -56,11 +58,12 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Beside:
-    """A look: rows of a set's first images, of the model's images for them, and of the truth.
+    """A look: rows of a set's first images, of a model's images for them, and of the truth, if any.
 
     Attributes:
-        data: images in 0..1; labels of pixels, where there are some, are the truth.
+        data: ``image`` in 0..1; a ``label`` for every pixel is the truth.
         n: images in a row.
+        enlarge: pixels per pixel, along each side.
     """
 
     task: Task
@@ -75,7 +78,7 @@ class Beside:
         if label is None or label.ndim < 3:
             shown = out[..., 0] if out.shape[-1] == 1 else out
             return grid(np.concatenate([image, shown]), len(image), enlarge=self.enlarge)
-        # The probability of the second of two classes; of more, the likeliest class as a grey.
+        # The probability of the second of two classes; of more, the likeliest class as a gray.
         classes = out.shape[-1]
         guess = jax.nn.softmax(out)[..., 1] if classes == 2 else out.argmax(-1) / (classes - 1)
         rows = np.concatenate([image, guess, label / (classes - 1)])

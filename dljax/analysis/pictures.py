@@ -1,4 +1,4 @@
-"""Pictures as arrays, for an experiment's looks: float [h, w] or [h, w, 3] in 0..1."""
+"""Pictures as arrays, for an experiment's looks: float32 [h, w] or [h, w, 3] in 0..1."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ def grid(images, columns: int = 0, *, enlarge: int = 1, gap: int = 1) -> np.ndar
 
     Args:
         images: [n, h, w], [n, h, w, 1] or [n, h, w, 3], floats in 0..1 or uint8.
-        columns: images per row; 0 makes it about square.
-        enlarge: whole pixels per pixel.
+        columns: images per row; 0 makes the grid about square.
+        enlarge: pixels per pixel, along each side.
         gap: white pixels between images, before enlarging.
     """
     images = _fractions(images)
@@ -35,16 +35,19 @@ def grid(images, columns: int = 0, *, enlarge: int = 1, gap: int = 1) -> np.ndar
 
 
 def spread(array) -> np.ndarray:
-    """The array with its own minimum at 0 and maximum at 1 (all 0 where it is constant)."""
+    """Scale an array, its minimum to 0 and its maximum to 1; a constant one becomes 0."""
     array = np.asarray(array, np.float32)
     low, high = array.min(), array.max()
     return (array - low) / max(high - low, np.float32(1e-12))
 
 
 def filters(kernel, *, enlarge: int = 8) -> np.ndarray:
-    """A convolution's kernel [kh, kw, c, d] as a grid of its d filters; c must be 1 or 3.
+    """A convolution's kernel [kh, kw, c, d] as a grid of its d filters.
 
     Gray 0.5 is weight 0, and every filter shares one scale.
+
+    Raises:
+        ValueError: c is neither 1 nor 3.
     """
     kernel = np.asarray(kernel, np.float32)
     if kernel.shape[2] not in (1, 3):
@@ -54,7 +57,7 @@ def filters(kernel, *, enlarge: int = 8) -> np.ndarray:
 
 
 def labelled(images, captions: Sequence[str], columns: int = 8, *, enlarge: int = 2) -> np.ndarray:
-    """Like ``grid``, with a caption below each image, e.g. "4 as 9"; as wide as the longest needs."""
+    """A ``grid`` with a caption below each image, e.g. "4 as 9"; the longest caption sets the width."""
     from PIL import Image, ImageDraw
 
     images = _fractions(images)
@@ -93,8 +96,8 @@ def mistakes(images, labels, logits, names: Sequence[str] = (), *, most: int = 2
         images: [n, h, w, c], floats in 0..1 or uint8.
         labels: [n] integers.
         logits: [n, classes].
-        names: of the classes; digits by default.
-        most: images shown.
+        names: of the classes; their numbers by default.
+        most: number of images shown.
     """
     images, labels, logits = np.asarray(images), np.asarray(labels), np.asarray(logits, np.float64)
     guess = logits.argmax(-1)

@@ -1,4 +1,4 @@
-"""What a step will take, from shapes alone: parameters, FLOPs, bytes on each device, compilation."""
+"""Cost of a step, from shapes alone: parameters, FLOPs, bytes on each device, compilation."""
 
 import math
 import time
@@ -28,8 +28,8 @@ def _inner(given: dict[str, Any]) -> Iterator[Any]:
 def flops(jaxpr: Any) -> int:
     """Multiplications and additions of a program's matrix products and convolutions.
 
-    Loops count as often as they turn (once where that is not known), and of a conditional the
-    dearest branch; what is elementwise is not counted, the zeros of padding are.
+    A loop counts as often as it turns (once where that is unknown), a conditional as its dearest
+    branch. Elementwise operations do not count; products with the zeros of padding do.
     """
     total = 0
     for equation in jaxpr.eqns:
@@ -42,7 +42,7 @@ def flops(jaxpr: Any) -> int:
             kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
             spec = given["dimension_numbers"].rhs_spec
             taps = math.prod(kernel) // kernel[spec[0]]
-            # Rows of zeros that a strided convolution's input gradient puts in are no work.
+            # Zeros between rows, put in by the input gradient of a strided convolution, are no work.
             total += 2 * math.prod(out) * taps // math.prod(given["lhs_dilation"])
         inner = [flops(sub) for sub in _inner(given)]
         if inner:
@@ -65,7 +65,7 @@ def _bytes(tree: PyTree) -> int:
 def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
     executor = make_executor(replace(profile, executor="jit"), phase.learner, phase.data)
     state = executor.abstract
-    batch = jax.tree.map(  # on a host that is the device, its arrays are not placed
+    batch = jax.tree.map(  # where host and device are one, these are host arrays
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None)),
         executor.place(0, 1),
     )
@@ -98,7 +98,11 @@ def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
 def plan(experiment: Experiment, profile: Profile) -> dict[str, Any]:
     """The plan of every phase of an experiment on a profile's mesh; nothing is trained.
 
-    Temporary memory is the compiler's own figure for one step, gradients and activations included.
+    Temporary memory is the compiler's figure for one step, gradients and activations included.
+
+    Returns:
+        ``phases``, a list of dicts: ``parameters``, ``batch`` (rows), ``flops_per_step``,
+        ``bytes_per_device`` by kind and ``compile_seconds``.
     """
     cached = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
     jax.config.update("jax_enable_compilation_cache", False)  # or compiling would cost nothing

@@ -1,4 +1,4 @@
-"""A model's outputs on a set of examples, and numbers that are of the whole set."""
+"""A model's outputs on a set of examples, and scores of the set as a whole."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ def predict(
     """The outputs of a task's model on a set, padding left out.
 
     Args:
-        variables: those in use.
-        limit: the first so many examples only.
+        variables: of ``Learner.chosen``.
+        limit: number of examples, from the first on; by default all.
 
     Raises:
-        UserError: the task has no output of its own.
+        UserError: the task has no ``predict``.
     """
     if task.predict is None:
         raise UserError("this task predicts nothing: look at its samples instead")
@@ -59,7 +59,11 @@ def predict(
 
 @dataclass(frozen=True)
 class Score:
-    """A look: numbers of the whole set, as a function of a task's predictions on it."""
+    """A look: scores of a whole set, computed from a task's predictions on it.
+
+    Attributes:
+        function: (examples, outputs), as in ``Predictions`` -> name -> number.
+    """
 
     task: Task
     data: EvalSet

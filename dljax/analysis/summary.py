@@ -15,10 +15,10 @@ class Layer(NamedTuple):
 
     Attributes:
         path: names from the root module down; () is a root.
-        kind: the module's class, or the last operation of what happens between two modules.
+        kind: the module's class, or the last operation between two modules.
         shape: of the output, without the leading axis of examples.
-        params: trainable parameters, those of inner layers included.
-        state: numbers in every other collection, likewise.
+        params: number of trainable parameters, inner layers included.
+        state: number of values in every other collection, inner layers included.
     """
 
     path: tuple[str, ...]
@@ -29,12 +29,12 @@ class Layer(NamedTuple):
 
 
 def size(tree: PyTree) -> int:
-    """The number of numbers in a tree."""
+    """The number of values in all arrays of a tree."""
     return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
 
 
 def initialize(module: nn.Module) -> Callable[..., PyTree]:
-    """(key, named inputs) -> variables."""
+    """A module's init as a function (key, inputs by name) -> variables."""
 
     def init(key, inputs):
         keys = dict(zip(("params", "dropout", "noise"), jax.random.split(key, 3), strict=True))
@@ -44,7 +44,7 @@ def initialize(module: nn.Module) -> Callable[..., PyTree]:
 
 
 def counts(module: nn.Module, inputs: dict[str, jax.ShapeDtypeStruct]) -> tuple[int, int]:
-    """(trainable parameters, numbers in every other collection) of a module."""
+    """Numbers of a module's trainable parameters, and of values in every other collection."""
     variables = jax.eval_shape(initialize(module), jax.random.key(0), inputs)
     params = size(variables.get("params", {}))
     return params, size(variables) - params
@@ -56,10 +56,10 @@ def _shape(out: PyTree) -> tuple[int, ...]:
 
 
 def _between(jaxpr: Any) -> dict[tuple[str, ...], list[Layer]]:
-    """What changes the shape between two modules of a root: path of the later one -> rows.
+    """Changes of shape between two modules of a root: path of the later module -> rows.
 
-    Flax names every operation after its module ("LeNet5/c1"), so those named after the root alone
-    are the root's own: pooling, reshaping, concatenating.
+    Flax names every operation after its module ("LeNet5/c1"), so an operation named after the root
+    alone is the root's own: pooling, reshaping, concatenating.
     """
     out: dict[tuple[str, ...], list[Layer]] = {}
     seen: set[tuple[str, ...]] = set()
@@ -83,10 +83,10 @@ def _between(jaxpr: Any) -> dict[tuple[str, ...], list[Layer]]:
 
 
 def layers(init: Callable[..., PyTree], *arguments: Any) -> list[Layer]:
-    """Every module that ``init(*arguments)`` calls, in order, and what lies between the outermost.
+    """Modules that ``init(*arguments)`` calls, in order, and operations between the outermost.
 
     Args:
-        init: initialises one or more Linen modules; traced, not run.
+        init: initializes one or more Linen modules; traced, not run.
         arguments: arrays or their shapes.
     """
     found: list[Layer | None] = []

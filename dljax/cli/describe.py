@@ -1,4 +1,4 @@
-"""dljax describe: a network's layers, with their shapes and counts."""
+"""The command dljax describe: a network's layers, with their shapes and counts."""
 
 import json
 import os
@@ -94,6 +94,7 @@ def _table(title: str, rows: list["Layer"], totals: dict[str, Any], depth: int) 
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax describe`` and return its exit status."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # shapes need no device
     parser = Parser("describe", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--json", action="store_true", help="as JSON, every layer")

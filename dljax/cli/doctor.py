@@ -1,4 +1,4 @@
-"""dljax doctor: what is here, what is wrong, and the fix."""
+"""The command dljax doctor: versions and devices, faults and their fixes."""
 
 import importlib.metadata
 import importlib.util
@@ -46,7 +46,7 @@ _NEEDED = {
 
 
 class Finding(NamedTuple):
-    """``fix`` is empty where nothing is wrong."""
+    """A fact about this installation; ``fix`` is "" where nothing is wrong."""
 
     what: str
     found: str
@@ -82,7 +82,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _pair() -> Iterator[Finding]:
-    """jax needs a jaxlib of its own release, or an older one that it names."""
+    """A finding where jaxlib is of another release than jax."""
     jax, jaxlib = _version("jax"), _version("jaxlib")
     if jax and jaxlib and jax.split(".")[:2] != jaxlib.split(".")[:2]:
         yield Finding("jax and jaxlib", f"{jax} with {jaxlib}", f'pip install -U "jaxlib=={jax}"')
@@ -115,7 +115,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _writable(folder: Path) -> str:
-    """Why a file cannot be made in a folder, or nothing."""
+    """The reason why a file cannot be made in a folder; "" where it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -151,6 +151,7 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax doctor`` and return its exit status."""
     Parser("doctor", _DESCRIPTION, _EXAMPLES).parse_args(argv)
     wrong = 0
     for check in _CHECKS:

@@ -1,4 +1,4 @@
-"""dljax eval: a checkpoint's metrics, and the verdict."""
+"""The command dljax eval: a checkpoint's metrics, and the verdict."""
 
 import sys
 from pathlib import Path
@@ -42,6 +42,7 @@ def _table(metrics: dict[str, Any]) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax eval`` and return its exit status."""
     parser = Parser("eval", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     which = parser.add_mutually_exclusive_group()

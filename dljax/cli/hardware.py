@@ -1,4 +1,4 @@
-"""What devices this machine has, found without jax (which a wrong flag would end)."""
+"""Devices of this machine, found without jax, which ends the process at a wrong flag."""
 
 import importlib.util
 import shutil
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def gpu_here() -> bool:
-    """Whether there is an NVIDIA GPU with its driver."""
+    """True where there is an NVIDIA GPU with its driver."""
     return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
 
 
 def gpu_usable() -> bool:
-    """Whether jax was installed with what drives a GPU."""
+    """True where jax was installed with a plugin for GPUs."""
     return any(
         importlib.util.find_spec(name)
         for name in (
@@ -24,11 +24,12 @@ def gpu_usable() -> bool:
 
 
 def tpu_here() -> bool:
+    """True where there is a TPU with its library."""
     return importlib.util.find_spec("libtpu") is not None and (
         Path("/dev/accel0").exists() or Path("/dev/vfio/0").exists()
     )
 
 
 def reachable(device: str) -> bool:
-    """Whether jax has a chance of finding this kind of device here."""
+    """True where jax has a chance to find this kind of device here."""
     return {"gpu": gpu_here() and gpu_usable(), "tpu": tpu_here()}.get(device, True)

@@ -1,4 +1,4 @@
-"""dljax launch: one run as several processes, on this machine or through Slurm."""
+"""The command dljax launch: a run as several processes, on this machine or through Slurm."""
 
 import sys
 
@@ -30,6 +30,7 @@ dljax launch --slurm --dry-run --on configs/slurm_gpu_x8.toml experiments/convne
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax launch`` and return its exit status."""
     parser = Parser("launch", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     add_anyway(parser)
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="with --slurm: print the script")
     target = take_target(parser, argv, "file")
     at = argv.index(target.word)
-    if argv[max(0, at - 1) : at] == ["train"]:  # as the command would be without `launch`
+    if argv[max(0, at - 1) : at] == ["train"]:  # as one would write it without `launch`
         del target.rest[at - 1]
     options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
     resolved = knobs.resolve(words, options.claim)
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
         raise UserError(
             "--processes is for this machine; with --slurm the profile's [launcher] says"
         )
-    # As `dljax train` would choose; named in the script, so that a requeued job finds it.
+    # The folder that `dljax train` would choose, named in the script so that a requeued job finds it.
     begun = {INIT: str(options.init.resolve())} if options.init else {}
     workdir = options.workdir or default_workdir(Origin.of_file(path, {**resolved, **begun}))
     workdir = workdir.absolute()

@@ -1,4 +1,4 @@
-"""dljax list: the architectures there are, and what is claimed of them."""
+"""The command dljax list: all architectures, and the claims about them."""
 
 import json
 import os
@@ -137,6 +137,7 @@ def markdown() -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax list`` and return its exit status."""
     parser = Parser("list", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--markdown", action="store_true", help="as the tables of README.md")

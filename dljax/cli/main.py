@@ -1,4 +1,4 @@
-"""The command ``dljax``: picks the subcommand, and turns a UserError into one line."""
+"""The command dljax: it runs a subcommand, and turns a UserError into one line."""
 
 import errno
 import io
@@ -17,6 +17,8 @@ from dljax.runtime.launch import among_several, leave
 
 
 class Command(NamedTuple):
+    """A subcommand: its function (arguments -> exit status), and a line for the help."""
+
     run: Callable[[list[str]], int]
     summary: str
 
@@ -54,7 +56,7 @@ def _help() -> str:
 
 
 def _streams() -> None:
-    """Have something to print to where the caller closed it, and print what the locale cannot spell."""
+    """Make printing safe: into closed streams, and of letters that the locale does not have."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
@@ -63,7 +65,7 @@ def _streams() -> None:
 
 
 def _to_nowhere() -> None:
-    """Let Python's last flush of what could not be printed succeed."""
+    """Send stdout nowhere, so that Python's last flush succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -92,7 +94,7 @@ def _answer(argv: list[str]) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; the exit status: 2 for what the user can mend, in one line."""
+    """Run a command line and return its exit status: 2 for an error that the user can mend."""
     argv = sys.argv[1:] if argv is None else argv
     _streams()
     try:
@@ -106,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
         if os.environ.get("DLJAX_TRACEBACK"):
             raise
         status = getattr(error, "status", 2)
-        if status < 128:  # else all processes end together, in good order
+        if status < 128:  # after a signal all processes end by themselves, in order
             leave(status)
         return status
     except KeyboardInterrupt:
@@ -134,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _mendable(error: Exception) -> str:
-    """The line for an error that has nothing to do with the code."""
+    """The line for an error of the machine, not of the code: disk or memory; "" for another."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (

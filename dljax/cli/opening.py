@@ -1,4 +1,4 @@
-"""Starting jax for a profile, and running an experiment file's own code: what can fail, in a line."""
+"""Opening of profiles and experiment files, whose failures are told in one line."""
 
 import os
 import sys
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def _tell(unraisable: Any) -> None:
-    """Python's report of what could not be raised, but for what reading or writing the other arrays
-    says once one has failed: that failure is raised, and told."""
+    """Report an exception that could not be raised, as Python does, except TensorStore's.
+
+    Once one array could not be read or written, each other array reports; the first failure is
+    raised and told anyway.
+    """
     words = str(unraisable.exc_value)
     if "Event loop is closed" not in words and "TensorStore" not in words:
         sys.__unraisablehook__(unraisable)
@@ -27,7 +30,7 @@ def start(profile: Profile) -> None:
     """Set the profile's environment, start jax, join the other processes, find the devices.
 
     Raises:
-        UserError: the profile wants devices that are not there, or flags that XLA does not know.
+        UserError: the profile wants devices that are absent, or flags that XLA does not know.
     """
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _tell
@@ -51,10 +54,10 @@ def _where(path: Path, error: BaseException) -> str:
 
 
 def open_file(path: Path) -> Callable[..., "Experiment"]:
-    """``load``, where both what it does and what it returns may fail.
+    """Load a file (see ``dljax.load``), with every error of its code as a UserError.
 
     Raises:
-        UserError: whatever the file raises, with its place; DLJAX_TRACEBACK=1 shows the whole of it.
+        UserError: also from the returned function; DLJAX_TRACEBACK=1 shows the traceback.
     """
     from dljax.loading import load
 
@@ -74,5 +77,5 @@ def open_file(path: Path) -> Callable[..., "Experiment"]:
 
 
 def open_experiment(path: Path, knobs: Mapping[str, Any]) -> "Experiment":
-    """The experiment of a file with these knobs; errors as of ``open_file``."""
+    """The experiment of a file with these knobs; raises as ``open_file`` does."""
     return open_file(path)(**knobs)

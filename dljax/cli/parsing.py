@@ -1,4 +1,4 @@
-"""Command lines that name an experiment file: its knobs become options, read from its text."""
+"""Command lines: the file, run or model that they name, and a file's knobs as options."""
 
 import argparse
 import os
@@ -12,11 +12,11 @@ from dljax.knobs import Knob, Knobs, read_knobs
 
 
 class HelpShown(Exception):
-    """The help was asked for, and is printed."""
+    """The end of a command whose help was asked for, and is printed."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but wrong input is a UserError and nothing is abbreviated."""
+    """An argparse parser whose errors are UserErrors; options cannot be abbreviated."""
 
     def __init__(self, command: str, description: str, examples: str, **options: Any):
         super().__init__(
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see {self.prog} --help)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise HelpShown  # argparse ends the process here, after --help
+        raise HelpShown  # argparse would end the process here, after --help
 
     @property
     def names(self) -> list[str]:
@@ -40,12 +40,13 @@ class Parser(argparse.ArgumentParser):
         return [o[2:] for o in self._option_string_actions if o.startswith("--")]
 
     def nargs_of(self, option: str) -> int | str | None:
-        """Words that an option takes: 0 for a flag, None for one that is not the parser's own."""
+        """Number of words that an option takes: 0 for a flag, None for an option it does not know."""
         action = self._option_string_actions.get(option)
         return None if action is None else 1 if action.nargs is None else action.nargs
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add --on and --workdir."""
     parser.add_argument(
         "--on",
         metavar="PROFILE",
@@ -59,6 +60,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_init(parser: argparse.ArgumentParser) -> None:
+    """Add --init."""
     parser.add_argument(
         "--init",
         type=Path,
@@ -68,6 +70,7 @@ def add_init(parser: argparse.ArgumentParser) -> None:
 
 
 def add_anyway(parser: argparse.ArgumentParser) -> None:
+    """Add --anyway."""
     parser.add_argument(
         "--anyway", action="store_true", help="go on in --workdir though the code is another by now"
     )
@@ -78,10 +81,11 @@ _SAID["model"] = ("MODEL", "a model")
 
 
 class Target(NamedTuple):
-    """The word of a command line that says of what it speaks.
+    """The word of a command line that names an experiment file, a run or a model.
 
     Attributes:
         kind: "file" (an experiment's), "run" (its folder) or "model" (name or name:variant).
+        word: the word itself.
         rest: the other words.
     """
 
@@ -91,8 +95,8 @@ class Target(NamedTuple):
 
 
 def _kind(word: str, kinds: Sequence[str]) -> str | None:
-    """Of a word that is one beyond doubt: one of ``kinds`` where it can be."""
-    # os.path says no of a word too long for a path, where pathlib raises.
+    """The kind of a word that is a target beyond doubt, else None; one of ``kinds`` if possible."""
+    # os.path.isfile is False for a word too long for a path, where pathlib's raises.
     found = ["run"] if os.path.isfile(os.path.join(word, "record.json")) else []
     found += ["file"] if word.endswith(".py") else []
     if "model" in kinds and word.partition(":")[0] in {a.name for a in catalog.architectures()}:
@@ -103,14 +107,14 @@ def _kind(word: str, kinds: Sequence[str]) -> str | None:
 def take_target(parser: Parser, argv: list[str], *kinds: str) -> Target:
     """The file, run or model that a command line names, and its other words.
 
-    A word after an option may be that option's value: it is taken only where nothing else can be, and
-    where it is a target beyond doubt.
+    A word after an option may be the option's value, so it is taken only if no other word can be the
+    target and it is one beyond doubt.
 
     Args:
-        kinds: those that the command takes, the last of which a word that tells nothing is taken for.
+        kinds: of targets that the command takes; a word of no clear kind is of the last.
 
     Raises:
-        UserError: there is none, or one of another kind.
+        UserError: there is no target, or one of another kind.
     """
     free, doubtful = [], []
     for i, word in enumerate(argv):
@@ -118,7 +122,9 @@ def take_target(parser: Parser, argv: list[str], *kinds: str) -> Target:
         takes = parser.nargs_of(before)
         if not word.startswith("-") and (not before or takes == 0):
             free.append(i)
-        elif not word.startswith("-") and takes is None:  # a knob, perhaps one that is on or off
+        elif (
+            not word.startswith("-") and takes is None
+        ):  # after a knob, perhaps a bool without a value
             doubtful.append(i)
     found = [(i, kind) for i in free if (kind := _kind(argv[i], kinds))]
     found += [(i, kind) for i in doubtful if (kind := _kind(argv[i], kinds)) and kind in kinds]
@@ -151,7 +157,7 @@ def _add_knob(group: Any, knob: Knob, many: bool) -> None:
 
 def _add_claims(parser: Parser, knobs: Knobs) -> None:
     if not knobs.claims:
-        parser.add_argument("--claim", help=argparse.SUPPRESS)  # answered by the file's name
+        parser.add_argument("--claim", help=argparse.SUPPRESS)  # refused by ``Knobs.claim``
         return
     width = max(map(len, knobs.claims))
     rows = [f"  {name:{width}}  {claim}" for name, claim in knobs.claims.items()]
@@ -171,12 +177,12 @@ def parse_with_knobs(
     """Parse ``FILE [--knob value ...]`` and the parser's own options.
 
     Args:
-        many: knobs take several values (``dljax sweep``); only the help differs.
-        own: options of the command that stand before a knob of the same name.
-        claims: there is an option ``--claim``, for ``Knobs.resolve``.
+        many: say in the help that knobs take several values (``dljax sweep``).
+        own: options of the command that hide a knob of the same name.
+        claims: add an option ``--claim``, for ``Knobs.resolve``.
 
     Returns:
-        The options, the file, its knobs, and the words given for knobs, not yet parsed.
+        (options, file, its knobs, knob -> word as given, not yet parsed).
 
     Raises:
         UserError: no file, an unknown knob or an unknown claim; the nearest name is offered.

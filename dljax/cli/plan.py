@@ -1,4 +1,4 @@
-"""dljax plan: what a run will take, before it runs."""
+"""The command dljax plan: the cost of a run, before it runs."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from dljax.runtime.profile import MOST_STAND_INS, Profile, check_flags, load_pro
 
 SUMMARY = "parameters, FLOPs, memory and compile time on a profile, without training"
 
-_DESCRIPTION = """What FILE takes on a profile: parameters, FLOPs, bytes on each device, compile seconds;
+_DESCRIPTION = """The cost of FILE on a profile: parameters, FLOPs, bytes on each device, compile seconds;
 from abstract shapes, nothing is trained. A profile for devices that this machine lacks is laid
 out on as many stand-ins made of its processor."""
 
@@ -33,7 +33,7 @@ def _devices_wanted(profile: Profile) -> int:
 
 
 def _on_stand_ins(profile: Profile, argv: list[str]) -> int:
-    """Plan in a new process, where the processor poses as the profile's devices."""
+    """Plan in a new process, where the processor stands in for the profile's devices."""
     if _devices_wanted(profile) > MOST_STAND_INS:
         raise UserError(
             f"profile {profile.name!r}: a mesh of {_devices_wanted(profile):,} devices, which this machine "
@@ -72,6 +72,7 @@ def _words(found: dict[str, Any]) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax plan`` and return its exit status."""
     parser = Parser("plan", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--on", metavar="PROFILE", help="a file or a name in configs/")
     parser.add_argument("--json", action="store_true", help="as JSON")

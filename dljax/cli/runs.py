@@ -1,4 +1,4 @@
-"""Opening a run's folder again: its experiment, and a checkpoint of it."""
+"""Runs opened from their folders: the experiment and a checkpoint of it."""
 
 import argparse
 import dataclasses
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from dljax.learner import State
     from dljax.runtime.execute import Jit
 
-# In a record's knobs: the seeds that were trained together (dljax sweep). No knob can be called that.
+# Key in a record's knobs, which no knob can have: seeds that were trained together (dljax sweep).
 SEEDS = "seeds together"
-# Likewise: the run that this one began from (dljax train --init).
+# Another such key: the run that this one began from (dljax train --init).
 INIT = "started from"
-# In the environment: the folder with a run's stored code, in front of the path of this process.
+# Environment variable: the folder of stored code in front of this process's path.
 _STORED = "DLJAX_STORED_CODE"
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a run's folder says of its start.
+    """The record of a run's start, record.json.
 
     Raises:
-        UserError: this is no folder of a run, or no file tells what it was.
+        UserError: this is no folder of a run, it is damaged, or no experiment file made the run.
     """
     file = path / "record.json"
-    # os.path's, which says no to a word that is too long for a file's name, where Path's raises.
+    # os.path.isfile is False for a word too long for a path, where pathlib's raises.
     if not os.path.isfile(file):
         what = "holds no run (no record.json)" if os.path.isdir(path) else "does not exist"
         raise UserError(f"{path} {what}: name a run's folder, or an experiment file")
@@ -55,6 +55,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def add_now(parser: argparse.ArgumentParser) -> None:
+    """Add --now."""
     parser.add_argument(
         "--now", action="store_true", help="open the run with today's code, not with its own"
     )
@@ -63,11 +64,11 @@ def add_now(parser: argparse.ArgumentParser) -> None:
 def opened_elsewhere(
     command: str, argv: Sequence[str], path: Path, record: Mapping[str, Any], now: bool
 ) -> int | None:
-    """Run a command on a run in a process of its own, the run's stored code in front.
+    """Run a command on a run in another process that imports the run's stored code.
 
     Returns:
-        The command's exit status; None where the code of today is the same, or asked for, or this is
-        that process: then it is for this process to open the run.
+        The command's exit status; None where this process should open the run: today's code is equal
+        or was asked for, or this is that other process.
     """
     if now or _STORED in os.environ:
         return None
@@ -101,11 +102,16 @@ def opened_elsewhere(
 def experiment_of_run(
     path: Path, record: Mapping[str, Any], words: Mapping[str, Any]
 ) -> "Experiment":
-    """The experiment of a run, with some knobs changed, from its file; in the process that
-    ``opened_elsewhere`` starts, from its stored code.
+    """The experiment of a run, with some knobs changed.
+
+    It is made of the run's file or, in the process that ``opened_elsewhere`` starts, of the run's
+    stored code.
+
+    Args:
+        words: knob -> word of the command line.
 
     Raises:
-        UserError: its file is gone, or its stored code is not what was recorded.
+        UserError: the file is gone, or the stored code differs from the recorded digests.
     """
     file, front = Path(record["file"]), os.environ.get(_STORED)
     if front:
@@ -114,7 +120,7 @@ def experiment_of_run(
         raise UserError(f"{file} is gone: leave out --now")
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
-    then.pop(INIT, None)  # it has begun
+    then.pop(INIT, None)  # a run that has begun needs no start
     experiment = open_experiment(file, read_knobs(file).resolve({**then, **words}))
     assert experiment.origin
     if front and (names := differing(record["code"], experiment.origin.code)):
@@ -125,7 +131,7 @@ def experiment_of_run(
 
 
 def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
-    """The experiment with a model for each of ``seeds`` in one program; pictures show the first."""
+    """The experiment with a model for each of ``seeds`` in one program; looks see the first."""
     from dljax.experiment import Experiment
     from dljax.learner import many_seeds
 
@@ -140,7 +146,7 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
 
 
 def begun_from(experiment: "Experiment", run: Path) -> "Experiment":
-    """The experiment, begun with the variables of another run's newest checkpoint.
+    """The experiment, started from the variables of another run's newest checkpoint.
 
     Raises:
         UserError: ``run`` is no folder of a run.
@@ -159,7 +165,15 @@ def begun_from(experiment: "Experiment", run: Path) -> "Experiment":
 
 
 class Opened(NamedTuple):
-    """A checkpoint: the phase that it is of, that phase's executor, the whole state."""
+    """A checkpoint, opened.
+
+    Attributes:
+        phase: the phase that was being trained.
+        prefix: of the phase's metrics.
+        executor: of the phase.
+        state: restored and placed.
+        step: of the run.
+    """
 
     phase: "Phase"
     prefix: str
@@ -175,10 +189,10 @@ def open_checkpoint(
     step: int | None = None,
     best: bool = False,
 ) -> Opened:
-    """A run's newest checkpoint, its best, or that of ``step``; the folder is only read.
+    """Open a run's newest checkpoint, its best or the one of ``step``; nothing is written.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such checkpoint, or it is damaged.
     """
     from dljax.runtime.checkpoints import Checkpoints
     from dljax.runtime.execute import make_executor

@@ -1,4 +1,4 @@
-"""dljax sample: pictures and texts from a trained model."""
+"""The command dljax sample: pictures and texts from a trained model."""
 
 import os
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ dljax sample runs/gpt-1a2b3c4d --prompt "The for statement"
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax sample`` and return its exit status."""
     parser = Parser("sample", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: 1)")
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
     add_now(parser)
-    # os.path says no of a word too long for a path, a prompt for instance; pathlib raises.
+    # os.path.isfile is False for a word too long for a path, such as a prompt; pathlib's raises.
     places = [i for i, word in enumerate(argv) if os.path.isfile(f"{word}/record.json")]
     places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
     if not places:

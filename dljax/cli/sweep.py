@@ -1,4 +1,4 @@
-"""dljax sweep: an experiment over a grid of knobs, with mean and spread over its seeds."""
+"""The command dljax sweep: an experiment over a grid of knobs, mean and spread over seeds."""
 
 import hashlib
 import itertools
@@ -41,7 +41,7 @@ def values(knob: Knob, word: str) -> list[Any]:
     """The values of ``a,b,c`` and ``a:b`` for a knob.
 
     Raises:
-        UserError: one that is wrong, an empty range, or one value twice.
+        UserError: a wrong value, an empty or too long range, or a value that occurs twice.
     """
     out: list[Any] = []
     for part in word.split(","):
@@ -61,8 +61,10 @@ def values(knob: Knob, word: str) -> list[Any]:
 
 
 def _grid(knobs: Knobs, claim: str | None, words: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The values of every knob that is given, or set by the claim's row; its own sweep where no knob is
-    given several."""
+    """Knob -> its values, given or set by the claim's row.
+
+    Where no knob has several values, the row's own ``sweep`` gives them.
+    """
     row = knobs.claim(claim)
     grid = {name: [value] for name, value in row.knobs.items()} if row else {}
     given = {knobs.find(name): word for name, word in words.items()}
@@ -94,7 +96,7 @@ def _train(
     name: str,
     apart: bool,
 ) -> dict[str, Any]:
-    """One configuration with all of its seeds: values of every metric, one per seed."""
+    """Train one configuration with all of its seeds: a row of sweep.json."""
     import numpy as np
 
     from dljax.cli.runs import together
@@ -123,7 +125,7 @@ def _train(
         try:
             result = run(experiment, profile, path, quiet=True)
         except Diverged as error:
-            if joint:  # one of them did; the others have something to show
+            if joint:  # one model did; trained apart, the others still give numbers
                 return _train(build, profile, folder, knobs, seeds, name, apart=True)
             failed.append(str(error))
             continue
@@ -173,6 +175,7 @@ def table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax sweep`` and return its exit status."""
     parser = Parser("sweep", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
     parser.add_argument("--apart", action="store_true", help="train each seed by itself")

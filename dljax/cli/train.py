@@ -1,4 +1,4 @@
-"""dljax train: run an experiment to its end."""
+"""The command dljax train: an experiment, trained to its end."""
 
 from dljax.cli.opening import open_experiment, start
 from dljax.cli.parsing import Parser, add_anyway, add_init, add_run_options, parse_with_knobs
@@ -22,6 +22,7 @@ dljax train experiments/convnets/lenet.py --help     its docstring and its knobs
 
 
 def main(argv: list[str]) -> int:
+    """Run ``dljax train`` and return its exit status."""
     follow_the_launcher()
     parser = Parser("train", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)

@@ -71,6 +71,7 @@ class Arrays:
 
 
 def unchanged(examples: Examples, seeds: np.ndarray) -> Examples:
+    """Leave the examples as they are: the default transform."""
     return examples
 
 
@@ -78,7 +79,7 @@ def unchanged(examples: Examples, seeds: np.ndarray) -> Examples:
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser (Steele et al. 2014): a bijection of uint64 that scatters its bits."""
+    """SplitMix64's finalizer (Steele et al. 2014): a bijection of uint64 that scatters its bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -175,12 +176,12 @@ class Pipeline:
 
     @property
     def whole(self) -> bool:
-        """Tell whether the batch is one whole example, for every device, instead of rows to divide."""
+        """True where the batch is one whole example, for every device, instead of rows to divide."""
         return getattr(self.source, "whole", False)
 
     @property
     def constant(self) -> bool:
-        """Tell whether every step has the same batch: all examples in order, untransformed."""
+        """True where every step has the same batch: all examples in order, untransformed."""
         ordered = len(self.source) == 1 or not self.shuffle
         return ordered and len(self.source) == self._examples and self.transform is unchanged
 

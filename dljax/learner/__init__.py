@@ -1,4 +1,4 @@
-"""How it learns: pure functions over one State. No jit, no I/O, no models."""
+"""Learners: pure functions over one State. No jit, no I/O, no models."""
 
 from dljax.learner.combinators import accumulate as accumulate
 from dljax.learner.combinators import freeze as freeze

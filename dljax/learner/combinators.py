@@ -1,4 +1,4 @@
-"""Learner -> Learner. None of these knows what it wraps."""
+"""Combinators, Learner -> Learner; none of them knows what it wraps."""
 
 from collections.abc import Callable
 
@@ -20,11 +20,15 @@ def _rewrapped(learner: Learner, wrap: Callable[[str, Gradient], Gradient], what
 
 
 def accumulate(learner: Learner, k: int) -> Learner:
-    """Each gradient as the mean over ``k`` microbatches, taken one after the other.
+    """Take each gradient as the mean over ``k`` microbatches, one after the other.
 
-    A microbatch weighs as much as it counts, so that padding may lie anywhere. Equal to the whole
-    batch, random draws included (``axes.rows``), except for statistics over the
-    batch: BatchNorm then sees each microbatch alone. The batch must divide by ``k``.
+    A microbatch is weighted by its loss's count, so padding may lie anywhere. The mean equals the
+    whole batch's gradient, random draws included (``axes.rows``), except for statistics over the
+    batch: BatchNorm sees each microbatch alone.
+
+    Raises:
+        UserError: ``k`` is below 1, the learner has no gradients, or (while the update is traced)
+            the batch does not divide by ``k``.
     """
     if k < 1:
         raise UserError(f"accumulate over {k} microbatches: expected a whole number above 0")
@@ -68,11 +72,13 @@ def accumulate(learner: Learner, k: int) -> Learner:
 
 
 def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
-    """Losses and gradients computed in ``dtype``; parameters, optimizer and statistics stay as they
-    are.
+    """Compute losses and gradients in ``dtype``; parameters, optimizer and statistics keep their own.
 
     With bfloat16 no loss scaling is needed (its exponent range is float32's). Models that compute in
     their inputs' type follow, since parameters and floating inputs are both cast.
+
+    Raises:
+        UserError: the learner has no gradients.
     """
 
     def cast(tree: PyTree, to: jnp.dtype) -> PyTree:
@@ -99,9 +105,11 @@ def mixed_precision(learner: Learner, dtype: jnp.dtype) -> Learner:
 
 
 def many_seeds(learner: Learner, n: int) -> Learner:
-    """``n`` models in one program, fed the same batches: every leaf of the State and every metric
-    gains a leading axis of ``n``. Member ``i`` has the key ``fold_in(key, i)``, or ``key[i]`` where
-    ``init`` is given ``n`` keys. The chosen variables are the first one's.
+    """Train ``n`` models in one program, on the same batches.
+
+    Every leaf of the State and every metric gains a leading axis [n]. Model i has the key
+    ``fold_in(key, i)``, or ``key[i]`` where ``init`` is given n keys. The chosen variables are those
+    of the first model.
     """
 
     def init(key: Key, batch: Batch) -> State:
@@ -128,11 +136,11 @@ def many_seeds(learner: Learner, n: int) -> Learner:
 def keep_best(
     learner: Learner, held_out: Callable[[Batch], Batch], metric: str = "loss"
 ) -> Learner:
-    """Early stopping's choice (Prechelt 1998) without the stopping: what is evaluated are the
-    parameters and statistics of the step at which ``metric`` on held-out examples was lowest.
+    """Evaluate with the variables of the step at which ``metric`` on held-out examples was lowest.
 
-    In the step and not in the loop, so that each of ``many_seeds`` keeps its own. The kept ones are
-    in ``extra["best"]``, beside their ``score`` and ``step``; the update reports the newest score as
+    This is the choice of early stopping (Prechelt 1998), without the stopping. It is made in the step
+    and not in the loop, so that each of ``many_seeds`` keeps its own. The kept variables are in
+    ``extra["best"]``, beside their ``score`` and ``step``; the update reports the newest score as
     ``held_out/<metric>``.
 
     Args:
@@ -188,9 +196,9 @@ def keep_best(
 def freeze(
     tx: optax.GradientTransformation, frozen: Callable[[str], bool]
 ) -> optax.GradientTransformation:
-    """``tx`` for the parameters whose path ("conv1/kernel") is not ``frozen``; the rest stay.
+    """Apply ``tx`` only to parameters whose path ("conv1/kernel") is not ``frozen``; the rest stay.
 
-    At the optimizer and not the learner, so that XLA drops the unused gradients.
+    Frozen in the optimizer and not in the learner, so that XLA drops the unused gradients.
     """
 
     def labels(params: PyTree) -> PyTree:

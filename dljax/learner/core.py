@@ -1,4 +1,4 @@
-"""State, Player, Learner: the whole of training as pure functions.
+"""State, Player, Learner: training as pure functions.
 
     update:  for each player in order:  g = d loss_player / d params_player;  params += tx(g)
 
@@ -59,7 +59,14 @@ class State(NamedTuple):
 
 
 class Player(NamedTuple):
-    """A loss, the optimizer of the parameters it is differentiated for, and how often it moves."""
+    """A loss and the optimizer of one player's parameters.
+
+    Attributes:
+        loss: differentiated for the parameters of the player's own name alone.
+        tx: optimizer of these parameters.
+        every: n, where the player moves in every n-th step only. Its loss is computed in each step
+            all the same, and moves its collections.
+    """
 
     loss: Loss
     tx: optax.GradientTransformation
@@ -78,7 +85,7 @@ def in_use(state: State) -> Variables:
 
 
 class Learner(NamedTuple):
-    """A tuple of pure functions; the loop knows nothing else of what it trains.
+    """Pure functions that the loop trains with; it knows nothing else of a model.
 
     Attributes:
         init: (key, batch) -> State.
@@ -87,7 +94,7 @@ class Learner(NamedTuple):
         chosen: state -> the variables that are evaluated, looked at, sampled and exported.
         rewrap: rebuilds the learner with each player's gradient function passed through a wrapper;
             None for a learner that has no gradients.
-        check: refuses a batch that does not fit the model.
+        check: (abstract variables, host batch): raises UserError where the two do not fit.
     """
 
     init: Callable[[Key, Batch], State]
@@ -115,11 +122,11 @@ def learn(
     Args:
         task: its players move in the order of its losses.
         tx: one optimizer for all players, or one for each by name.
-        every: player -> moves in every so many-th step; 1 by default.
+        every: player -> n, where it moves in every n-th step only; 1 by default.
         ema: decay of the moving average of the parameters (see ``make_learner``).
 
     Raises:
-        UserError: a name in ``tx`` or ``every`` that is no player, or no optimizer.
+        UserError: a name in ``tx`` or ``every`` that is no player, or a player without an optimizer.
     """
     by_name = tx if isinstance(tx, Mapping) else dict.fromkeys(task.losses, tx)
     every = every or {}
@@ -175,19 +182,19 @@ def make_learner(
 ) -> Learner:
     """The learner in which every player descends its own loss, in the order of ``players``.
 
+    Its metrics are, per player, ``<name>/loss`` and ``<name>/grad_norm``, and the losses' own.
+
     Args:
         init_variables: (key, batch) -> (params, extra), both keyed by player.
-        players: name -> Player. Each loss sees all parameters, those of players that moved earlier
-            in the same step already moved, and is differentiated for its own alone.
+        players: name -> Player. Each loss sees all parameters, already moved where their player came
+            earlier in the step, and is differentiated for its own player's alone.
         evaluate: (params, extra, batch, key) -> name -> ``Mean``; given the moving average of the
             parameters where there is one.
-        ema: decay of the moving average of the parameters, or None. The decay is warmed up, so that the
-            start is forgotten: min(ema, (1 + step) / (10 + step)), as TensorFlow's
+        ema: decay of the moving average of the parameters, or None. The decay is warmed up, so that
+            the start is forgotten: min(ema, (1 + step) / (10 + step)), as TensorFlow's
             ``ExponentialMovingAverage`` does where it is given ``num_updates``.
-        check: refuses a batch that does not fit the model.
-        wrap: applied to every player's gradient function (the combinators' seam).
-
-    Metrics carry, per player, ``<name>/loss`` and ``<name>/grad_norm`` beside what the losses report.
+        check: (abstract variables, host batch): raises UserError where the two do not fit.
+        wrap: (player, gradient function) -> gradient function; the combinators' way in.
     """
     gradients = {name: wrap(name, _gradient(name, player.loss)) for name, player in players.items()}
 

@@ -12,10 +12,10 @@ _SMALL = 2**18  # elements
 def global_norm(tree: PyTree) -> Scalar:
     """The L2 norm of all leaves together, float32: the value of ``optax.tree.norm``.
 
-    For a small net on CPU the columns of squares are added up by a matrix product. For plain sums XLA
-    takes squares that it shares with Adam's second moment, in windows of 32: that made LeNet's step 3 %
-    slower. For a larger one it makes no difference, and where the optimizer clips by the global norm,
-    the plain sum is its very own and costs nothing: a char GPT's step was 2 % faster so.
+    For a small net on CPU a matrix product adds up the columns of squares. A plain sum would make XLA
+    share the squares with Adam's second moment, in windows of 32: LeNet's step was 3 % slower so. For
+    a larger net the form of the sum makes no difference, but an optimizer that clips by the global
+    norm shares the plain sum: a char GPT's step was 2 % faster with it.
     """
     leaves = jax.tree.leaves(tree)
     if jax.default_backend() != "cpu" or sum(x.size for x in leaves) > _SMALL:

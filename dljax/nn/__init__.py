@@ -1,5 +1,5 @@
-"""Layers that must be fast on CPU or equal across devices, and those that three or more architectures
-use unchanged. What serves one or two is copied into their files.
+"""Layers that must be fast on CPU or equal across devices, or that three or more architectures use
+unchanged. A layer of one or two architectures is written in their files.
 """
 
 from dljax.nn.conv import Conv as Conv

@@ -22,7 +22,7 @@ def conv(
 ) -> Float[Array, "b i j d"]:
     """Cross-correlation; with stride 1 on CPU in the form that was measured to be fastest.
 
-    - One input channel (a grey image), or a kernel of 1x1: patches times kernel, one matrix product
+    - One input channel (a gray image), or a kernel of 1x1: patches times kernel, one matrix product
       either way.
     - Many channels on large maps: XLA's own forward pass, and both gradients as matrix products with
       the same patches of the output's gradient, in blocks that stay in cache.
@@ -50,7 +50,7 @@ def _blocks(b: int, h: int, w: int) -> tuple[int, int]:
 def _blocks_pay(x: Sequence[int], kernel: Sequence[int]) -> bool:
     """True where blocks were measured faster: kernels above 1x1, maps from 11x11, channels from 16.
 
-    Never over several devices, which would have to gather their parts of the batch.
+    False with several devices, which would have to gather their shares of the batch.
     """
     b, h, w, _ = x
     images, rows = _blocks(b, h, w)

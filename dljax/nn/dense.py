@@ -13,7 +13,7 @@ def rows_dot(x: Array, kernel: Array, dimensions: Any, **options: Any) -> Array:
     """``lax.dot_general`` over the last axis of ``x``, to be given to ``nn.Dense``.
 
     On CPU as one product of two matrices. With more axes, XLA lays out the gradient of the output
-    transposed for the kernel's gradient, and computes what comes before it (GELU's derivative, say)
+    transposed for the kernel's gradient, and computes the operation before it (GELU's derivative, say)
     a second time along that order: ten times the arithmetic's own time.
     """
     if jax.default_backend() != "cpu" or x.ndim == 2:

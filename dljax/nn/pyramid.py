@@ -4,11 +4,12 @@ from dljax.errors import UserError
 
 
 def check_sides(shape: tuple[int, ...], levels: int, what: str) -> None:
-    """Check that ``levels`` levels can halve images of ``shape`` [b, h, w, c]: a skip would else meet
-    an upsampled map of another size.
+    """Check that ``levels`` levels can halve images of ``shape`` [b, h, w, c].
+
+    Otherwise a skip would meet an upsampled map of another size.
 
     Args:
-        what: the network, for the message: "a U-Net".
+        what: name of the network in an error, such as "a U-Net".
 
     Raises:
         UserError: a side is no multiple of ``2 ** (levels - 1)``.

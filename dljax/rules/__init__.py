@@ -1,1 +1,1 @@
-"""Learning without a gradient: each function here builds a Learner by hand."""
+"""Rules that learn without a gradient: each function here builds a Learner by hand."""

@@ -1,4 +1,4 @@
-"""The perceptron's learning rule. It needs no gradient: its Learner is three functions by hand."""
+"""The perceptron's learning rule, a Learner of three functions written by hand."""
 
 import flax.linen as nn
 import jax
@@ -12,16 +12,16 @@ from dljax.types import Batch, Key
 
 
 def perceptron_rule(model: nn.Module, lr: float = 1.0) -> Learner:
-    """Rosenblatt's rule: an example that is classified wrongly pulls the weights towards itself.
+    """Rosenblatt's rule, by which a wrongly classified example pulls the weights towards itself.
 
         w += lr * mean((t - y) x),  w0 += lr * mean(t - y),  y = step(w0 + w . x)
 
-    With a batch of one this is the classic rule, which separates what a line can separate after
-    finitely many mistakes (Novikoff 1962).
+    With a batch of one this is the classic rule, which makes finitely many mistakes on classes that a
+    hyperplane separates (Novikoff 1962).
 
     Args:
-        model: has parameters ``weight`` [d] and ``bias`` and a method ``weighted_sum``.
-        lr: a start at zero makes it a mere scale.
+        model: has parameters ``weight`` [d] and ``bias`` [] and a method ``weighted_sum``.
+        lr: step size; from a start at zero it only scales the weights.
 
     Batch: ``image`` [b, ...] float32, ``label`` [b], 0 or 1. Metrics: ``accuracy``, and as
     ``model/loss`` the perceptron criterion, mean(max(0, -z) where t is 1, max(0, z) where 0).

@@ -1,1 +1,1 @@
-"""Where it runs: compilation, the loop, checkpoints, the run's folder, profiles, processes."""
+"""Runtime: compilation, the loop, checkpoints, the run's folder, profiles, processes."""

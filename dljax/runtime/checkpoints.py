@@ -1,4 +1,4 @@
-"""Checkpoints: Orbax, behind the one module that knows it."""
+"""Checkpoints, by Orbax, which no other module knows."""
 
 import hashlib
 import logging
@@ -18,18 +18,18 @@ from dljax.errors import UserError
 from dljax.learner import State
 from dljax.runtime.rundir import read_metrics
 
-# Orbax reports every file it writes at INFO, harmless fallbacks at WARNING, and at ERROR, with its
-# traceback, what it then raises.
+# Orbax reports every file it writes at INFO, harmless fallbacks at WARNING, and at ERROR, with a
+# traceback, an exception that it then raises anyway.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
 def _raw(state: State) -> State:
-    """Typed keys as the integers that are stored."""
+    """The state with its typed key as integers, which can be stored."""
     return state._replace(key=jax.random.key_data(state.key))
 
 
 def _apart(state: State) -> State:
-    """The same values in buffers of their own; not by ``x.copy()``, which compiles for each shape."""
+    """Copy a state to other buffers; ``x.copy()`` would compile a program for each shape."""
     leaves, tree = jax.tree.flatten(state)
     shards = [shard for x in leaves for shard in x.addressable_shards]
     held = iter(jax.device_put([np.array(s.data) for s in shards], [s.device for s in shards]))
@@ -43,6 +43,7 @@ def _apart(state: State) -> State:
 
 
 def disk_full(error: BaseException) -> bool:
+    """True for errors, also Orbax's and TensorStore's, that tell of a full disk."""
     return bool(
         re.search(r"No space left|ENOSPC|RESOURCE_EXHAUSTED.*writ|File too large|EFBIG", str(error))
     )
@@ -54,8 +55,11 @@ _SUMS = (
 
 
 def _items(step: Path) -> dict[str, Path]:
-    """Path in a step's folder -> file, of what was saved. What lies in the folder itself are Orbax's
-    notes, the last of which it writes when it gives the step its name; hidden files are the system's."""
+    """The files of a saved state: path below the step's folder -> file.
+
+    Left out are hidden files, and files directly in the folder: these are Orbax's notes, some of
+    which it writes only when it gives the step its name.
+    """
     found = [f for f in sorted(step.glob("*/**/*")) if f.is_file() and not f.name.startswith(".")]
     return {f.relative_to(step).as_posix(): f for f in found}
 
@@ -66,12 +70,12 @@ def _sum(file: Path) -> str:
 
 
 def _check(step: Path) -> None:
-    """Hold a step's folder to the digests that were saved in it; older runs saved none.
+    """Compare a step's files with the digests that were saved beside them; older runs have none.
 
-    Several processes share the files out.
+    Of several processes each reads a share of the files.
 
     Raises:
-        ValueError: one file is not as it was saved.
+        ValueError: a file is not as it was saved.
     """
     if not (step / _SUMS).exists():
         return
@@ -87,12 +91,15 @@ def _check(step: Path) -> None:
 
 class _Manager(ocp.CheckpointManager):
     def reached_preemption(self, step: int) -> bool:
-        """Never by Orbax's asking: ``signals.Stop`` asks jax, with a count of its own, and jax stops at
-        a count that one of the two would be past."""
+        """False always: ``signals.Stop`` asks jax instead.
+
+        Each question has a count, and jax answers yes at one count only, which one of two who ask
+        would have passed.
+        """
         return False
 
     def metrics(self, step: int) -> Any:
-        """None where they cannot be read: the state is what counts, and was not measured then."""
+        """The step's metrics, None where they cannot be read: a damaged note must not cost the state."""
         try:
             return super().metrics(step)
         except Exception:
@@ -100,21 +107,21 @@ class _Manager(ocp.CheckpointManager):
 
 
 class Ranks:
-    """Scores of steps, by one metric for each phase that has one; more is better."""
+    """Scores of steps by each phase's ranking metric; the higher, the better."""
 
     def __init__(self, rankings: Sequence[tuple[str, str] | None]):
         self._rankings = [ranking for ranking in rankings if ranking]
         self._scores: dict[str, dict[int, float]] = {metric: {} for metric, _ in self._rankings}
 
     def note(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Remember what was measured of a step; a number that is none ranks nowhere."""
+        """Note the metrics of a step; NaN and infinite ones do not rank it."""
         for metric, sign in self._rankings:
             value = float(np.mean(metrics.get(metric, math.nan)))
             if math.isfinite(value):
                 self._scores[metric][step] = value if sign == ">=" else -value
 
     def best(self, steps: Sequence[int]) -> list[int]:
-        """The best of ``steps`` by each metric, in the order of the phases; the older of two equals."""
+        """The best of ``steps`` by each metric, in the order of the phases; of two equals the older."""
         out = []
         for metric, _ in self._rankings:
             scores = {s: x for s, x in sorted(self._scores[metric].items()) if s in set(steps)}
@@ -135,9 +142,9 @@ class _Best(policies.PreservationPolicy):
 class Checkpoints:
     """The checkpoints of one run: the newest ``keep`` and each phase's best, saved in the background.
 
-    Each is one atomic step. It is saved first and measured then, so scores come after it, and are
-    read from metrics.jsonl where a run goes on. Use as a context manager: leaving it waits for the
-    last save.
+    A checkpoint appears complete or not at all. Its step is measured after the save, so the scores
+    come later, and from metrics.jsonl where a run goes on. Use as a context manager: leaving it
+    waits for the last save.
     """
 
     def __init__(
@@ -147,10 +154,15 @@ class Checkpoints:
         rankings: Sequence[tuple[str, str] | None] = (),
         read_only: bool = False,
     ):
-        """
+        """Open the checkpoints of the run in ``workdir``.
+
         Args:
-            rankings: of each phase, the (metric, ">=" or "<=") that says which checkpoint is best.
+            keep: number of newest checkpoints that are kept.
+            rankings: of each phase, the (metric, ">=" or "<=") by which its best is chosen, or None.
             read_only: leave the folder as it is; a run may be writing to it.
+
+        Raises:
+            UserError: the folder cannot be written.
         """
         self.read_only = read_only
         self.folder = (workdir / "checkpoints").absolute()
@@ -181,6 +193,7 @@ class Checkpoints:
                 raise self.failure(failed) from failed
 
     def failure(self, error: BaseException) -> UserError:
+        """The error for a save that failed."""
         if disk_full(error):
             return UserError(
                 f"the disk is full: {self.folder} could not be written; free some space and run "
@@ -190,7 +203,7 @@ class Checkpoints:
         return UserError(f"{self.folder} could not be written: {first}")
 
     def latest(self) -> int | None:
-        """The newest step there is, or None."""
+        """The newest step, or None."""
         return self.manager.latest_step()
 
     def best(self) -> int | None:
@@ -199,14 +212,19 @@ class Checkpoints:
         return best[-1] if best else None
 
     def note(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Remember what was measured of a step."""
+        """Note the metrics of a step, by which it is ranked."""
         self._ranks.note(step, metrics)
 
     def all(self) -> list[int]:
+        """All steps, the oldest first."""
         return sorted(self.manager.all_steps())
 
     def save(self, step: int, state: State) -> None:
-        """Start saving ``state`` as ``step``; training may go on (and donate the state) at once."""
+        """Start saving ``state`` as ``step``; training may go on, and donate the state, at once.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         if step in self.manager.all_steps():
             return
         raw = _raw(state)
@@ -219,23 +237,31 @@ class Checkpoints:
             raise self.failure(error) from error
 
     def _seal(self) -> None:
-        """Store the digests of the step that is being written: called in the background, on one process,
-        when all of its files are there and before it gets its name."""
+        """Store the digests of the step that is being written.
+
+        Called in the background, on one process, when all files are there and before the step gets
+        its name.
+        """
         for step in self.folder.glob("*.orbax-checkpoint-tmp*"):
             lines = [f"{_sum(file)}  {name}\n" for name, file in _items(step).items()]
             (step / _SUMS).write_text("".join(lines), encoding="utf-8")
 
     def wait(self) -> None:
+        """Wait for the end of all saves.
+
+        Raises:
+            UserError: one could not be written.
+        """
         try:
             self.manager.wait_until_finished()
         except Exception as error:
             raise self.failure(error) from error
 
     def restore(self, step: int, abstract: State) -> State:
-        """The state saved as ``step``, placed as ``abstract`` says.
+        """The state saved as ``step``, placed by the shardings of ``abstract``.
 
         Raises:
-            UserError: it is truncated, or another model's.
+            UserError: it is damaged, or another model's.
         """
         key: Any = abstract.key
         data = jax.eval_shape(jax.random.key_data, key)
@@ -273,10 +299,13 @@ class Checkpoints:
         )
 
     def raw(self, step: int, names: Sequence[str]) -> dict[str, Any]:
-        """Parts of the state saved as ``step``, without its learner.
+        """Fields of the state saved as ``step``, read without its learner.
+
+        Args:
+            names: of fields, such as "params".
 
         Returns:
-            name -> nested dicts of NumPy arrays, on the host whatever devices they were saved from.
+            name -> nested dicts of NumPy arrays on the host, whatever devices they were saved from.
 
         Raises:
             UserError: it is damaged.
@@ -290,5 +319,5 @@ class Checkpoints:
                 on_host = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
                 args = ocp.args.PyTreeRestore(wanted, restore_args=on_host, partial_restore=True)
                 return checkpointer.restore(folder, args=args)
-        except Exception as error:  # whatever Orbax and TensorStore find in damaged files
+        except Exception as error:  # Orbax and TensorStore raise many kinds on damaged files
             raise self._unreadable(step, error) from None

@@ -1,8 +1,8 @@
-"""Compilation: the learner's pure step as one program over a mesh of devices.
+"""Executors: the learner's pure step as one program over a mesh of devices.
 
 ``jit`` with NamedShardings is the spine: the batch is divided over the mesh, parameters and
 optimizer state over its ``fsdp`` axis. ``pmap`` (``dljax.runtime.pmap``) runs the same pure step per
-device. Both give the numbers of one device.
+device. Either gives the same numbers as a single device.
 """
 
 from functools import cached_property
@@ -23,10 +23,11 @@ _EVAL_BATCH = 64  # rows of an evaluation at least, where the profile does not s
 
 
 def with_profile(learner: Learner, profile: Profile, batch: int | None, devices: int) -> Learner:
-    """The learner at the profile's precision, its batch in microbatches that fit.
+    """The learner at the profile's precision, its batch divided into microbatches of its size.
 
     Args:
-        batch: rows in it, or None for one that is a whole.
+        batch: rows of the global batch; None for one whole example, which is not divided.
+        devices: number of devices over which the rows are divided.
     """
     if profile.precision != "float32" and learner.rewrap:
         learner = mixed_precision(learner, jnp.dtype(profile.precision))
@@ -44,10 +45,13 @@ class Jit:
     """A learner compiled for a mesh by ``jax.jit`` with shardings.
 
     Attributes:
-        learner: at the profile's precision.
-        feed: its batches.
-        abstract: the whole state's shapes, dtypes and shardings (a checkpoint restores onto them).
+        learner: at the profile's precision, in its microbatches.
+        feed: the batches on their way to the mesh.
+        abstract: shapes, dtypes and shardings of a ``State`` (a checkpoint is restored onto them).
         eval_rows: rows of an evaluation's batch.
+
+    A state passes through training in the executor's form: here the ``State`` itself, placed on the
+    mesh; under ``pmap`` one copy per device. ``enter`` and ``whole`` go between the two.
     """
 
     def __init__(self, profile: Profile, learner: Learner, data: Pipeline, mesh: Mesh):
@@ -61,10 +65,11 @@ class Jit:
             )
         self.abstract = laid_out(abstract, mesh)
         self.eval_rows = profile.eval_batch or max(data.size, _EVAL_BATCH)
-        self._programs: list[str] = []  # one entry a tracing: Python runs then only
+        self._programs: list[str] = []  # gains an entry at each tracing, when alone Python runs
         shardings = jax.tree.map(lambda x: x.sharding, self.abstract)
         replicated = NamedSharding(mesh, PartitionSpec())
-        # Drawing parameters once is not worth LLVM's time: a sixth of the compilation on CPU.
+        # The program that draws parameters runs once. Without LLVM's optimization it compiles in a
+        # sixth of the time on CPU.
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         cheap = {"xla_backend_optimization_level": 0} if on_cpu else {}
         self._init = jax.jit(learner.init, out_shardings=shardings, compiler_options=cheap)
@@ -83,17 +88,17 @@ class Jit:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the step's metrics."""
+        """Names of the step's metrics, sorted."""
         _, metrics = jax.eval_shape(self.learner.update, self.abstract, self.feed.spec)
         return tuple(sorted(metrics))
 
     @property
     def on_host(self) -> bool:
-        """Host and device are one and share their cores."""
+        """True where host and device are one and share their cores."""
         return self.feed.on_host
 
     def compilations(self) -> int:
-        """How many times the step has been traced and compiled."""
+        """Count of the step's compilations so far."""
         return len(self._programs)
 
     def _packed(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
@@ -110,7 +115,7 @@ class Jit:
 
     def _measured(self, state: State, batch: Batch, number: int) -> Measures:
         def at(key, number):
-            if key.ndim:  # one for each of several models
+            if key.ndim:  # a key for each of several models
                 return jax.vmap(at, (0, None))(key, number)
             return jax.random.fold_in(key, number)
 
@@ -124,23 +129,23 @@ class Jit:
         return found
 
     def init(self, key: Key) -> PyTree:
-        """A fresh state in the executor's form."""
+        """A fresh state, in the executor's form."""
         return self.enter(self.fresh(key))
 
     def fresh(self, key: Key) -> State:
-        """A fresh whole state, placed."""
+        """A fresh State, placed on the mesh."""
         return self._init(key, self.feed.example())
 
     def laid(self, state: State) -> PyTree:
-        """Any whole state of the same shapes, placed and in the executor's form."""
+        """A State from anywhere, placed on the mesh and in the executor's form."""
         return self.enter(jax.device_put(state, jax.tree.map(lambda x: x.sharding, self.abstract)))
 
     def enter(self, state: State) -> PyTree:
-        """A placed whole state in the executor's form."""
+        """A placed State, in the executor's form."""
         return state
 
     def whole(self, state: PyTree) -> State:
-        """The whole state, from the executor's form."""
+        """The State, out of the executor's form."""
         return state
 
     def place(self, first: int, k: int) -> PyTree:
@@ -148,11 +153,16 @@ class Jit:
         return self.feed.place(first, k)
 
     def step(self, state: PyTree, batch: PyTree, k: int) -> tuple[PyTree, jax.Array]:
-        """(state, packed metrics [k, names, ...]) after ``k`` steps."""
+        """The state after ``k`` steps, and their metrics, float32 [k, names, ...]; nothing is waited for."""
         return (self._once if k == 1 else self._many)(state, batch)
 
     def evaluate(self, state: State, batch: Batch, number: int, whole: bool) -> Measures:
-        """Measures of a host batch; what is drawn differs from batch to batch (``number``)."""
+        """Measures of a host batch.
+
+        Args:
+            number: of the batch, by which random draws differ between batches.
+            whole: the batch is one whole example, for every device.
+        """
         return self._evaluate(state, self.feed.place_eval(batch, whole), number)
 
 
@@ -160,16 +170,16 @@ def make_executor(profile: Profile, learner: Learner, data: Pipeline) -> Jit:
     """Compile ``learner`` for the profile's mesh and the pipeline's batches.
 
     Raises:
-        UserError: the batch does not divide by the mesh, or the profile asks for what the learner
-            cannot do without a change of meaning.
+        UserError: the batch does not divide by the mesh, or the profile would change the meaning of
+            the learner.
     """
     mesh = make_mesh(profile)
     per_device = profile.executor == "pmap" and mesh.size > 1
     if data.whole and (profile.microbatch or per_device):
         what = f"microbatch = {profile.microbatch}" if profile.microbatch else "executor = 'pmap'"
         raise UserError(
-            f"profile {profile.name!r}: {what} divides batches, and this experiment's is one whole "
-            "(a graph): take it out"
+            f"profile {profile.name!r}: {what} divides batches, but this experiment's batch is one "
+            "whole example (a graph): take it out"
         )
     if not per_device:
         return Jit(profile, learner, data, mesh)

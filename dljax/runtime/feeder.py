@@ -1,4 +1,4 @@
-"""Between host and device: when to call it, batches made ahead, results that were not read yet."""
+"""The traffic between host and device: calls, batches made ahead, results not read yet."""
 
 import contextlib
 import queue
@@ -9,29 +9,34 @@ from typing import Any, NamedTuple
 
 import jax
 
-# Where host and device share their cores, so many calls at most are sent off and read together, and no
-# more than take about this long: who presses Ctrl-C waits for one such group, not for many slow steps.
+# Where host and device share their cores, so many calls at most form a group, and no more than take
+# about this long in seconds: Ctrl-C waits for one group, and must not wait for many slow steps.
 _GROUP, _GROUP_SECONDS = 8, 0.1
 
 
 class Edge(NamedTuple):
-    """A step at which the loop stops to save or measure: every so many steps since one; 0 for none."""
+    """Steps at which the loop stops to save or measure: every ``every`` steps after step ``since``.
+
+    With ``every`` 0 there are none.
+    """
 
     every: int
     since: int = 0
 
     def at(self, step: int) -> bool:
+        """True where ``step`` is one of them."""
         return bool(self.every) and (step - self.since) % self.every == 0
 
     def after(self, step: int) -> int:
+        """The first of them after ``step``; ``every`` must be above 0."""
         return step + self.every - (step - self.since) % self.every
 
 
 def calls(start: int, stop: int, k: int, edges: tuple[Edge, ...]) -> Iterator[tuple[int, int]]:
-    """(first step, how many) of each call from ``start`` to ``stop``: ``k`` steps at multiples of
-    ``k``, single steps where an edge is nearer than that.
+    """Yield (first step, number of steps) of each call to the device, from ``start`` to ``stop``.
 
-    A function of the step alone, so an interrupted run groups its steps as an uninterrupted one.
+    A call takes ``k`` steps from a multiple of ``k`` on, or a single one where an edge is nearer.
+    This depends on the step alone, so an interrupted run groups its steps as an uninterrupted one.
     """
     step = start
     while step < stop:
@@ -42,7 +47,7 @@ def calls(start: int, stop: int, k: int, edges: tuple[Edge, ...]) -> Iterator[tu
 
 
 class Ahead:
-    """An iterator run by a thread, so that ``ahead`` items lie ready for whoever asks."""
+    """An iterator that a thread runs, so that ``ahead`` items lie ready."""
 
     def __init__(self, items: Iterator[Any], ahead: int = 2):
         self._ready: queue.SimpleQueue = queue.SimpleQueue()
@@ -54,7 +59,7 @@ class Ahead:
             try:
                 while self._wanted.get():
                     self._ready.put((next(items), None))
-            except BaseException as error:  # the end too; carried to the thread that asks
+            except BaseException as error:  # the end too; raised in the thread that asks
                 self._ready.put((None, error))
 
         self._thread = threading.Thread(target=work, name="feeder", daemon=True)
@@ -80,11 +85,11 @@ class Ahead:
 
 
 class InFlight:
-    """Calls that were dispatched and whose results are not read: those being sent, and those before.
+    """Calls that were dispatched and whose results are not read yet.
 
-    Where the device has cores of its own, a call's results are read when the next is on its way.
-    Where it shares the host's (``shared``), quick calls are sent and read in groups: awakened for each
-    one, its code fallen out of the caches meanwhile, the host takes 2 % of a small net's speed.
+    Where the device has its own cores, a call's results are read when the next call is on its way.
+    Where it shares the host's (``shared``), quick calls are sent and read in groups: to wake the host
+    for each, with its code gone from the caches meanwhile, costs 2 % of a small net's speed.
     """
 
     def __init__(self, shared: bool):
@@ -94,8 +99,9 @@ class InFlight:
         self._begun = time.monotonic()
 
     def add(self, call: Any) -> list[Any]:
-        """Note a dispatched call, any pytree of its results; returns those to be read now, all of them
-        done, the oldest first.
+        """Note a dispatched call, a pytree of its results, and return calls to be read now.
+
+        Their results are there; the oldest comes first.
         """
         self._sent.append(call)
         if len(self._sent) < self._size:
@@ -104,11 +110,11 @@ class InFlight:
         if self._begun - begun < _GROUP_SECONDS:
             self._size = min(2 * self._size, self._most)
         due, self._before, self._sent = self._before, self._sent, []
-        jax.block_until_ready(due[-1:])  # for the last: one awakening, not one for each
+        jax.block_until_ready(due[-1:])  # wakes the host once, for the last
         return due
 
     def rest(self) -> list[Any]:
-        """All that is left, the oldest first."""
+        """Return all calls that are left, the oldest first."""
         due = self._before + self._sent
         self._before, self._sent = [], []
         return due

@@ -17,7 +17,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def beside(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which takes the place of ``path`` at the end, on the disk by then."""
+    """Open a file for writing that takes the place of ``path`` at the end, safely on the disk."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         with temporary.open("wb") as opened:
@@ -32,12 +32,13 @@ def beside(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file by way of ``beside``."""
     with beside(path) as opened:
         opened.write(text.encode(errors="backslashreplace"))  # lone surrogates
 
 
 def read_json(path: Path, **kinds: type | tuple[type, ...]) -> dict[str, Any] | None:
-    """The object in a file, with keys of these types; None where there is none, be it damaged."""
+    """The JSON object in a file; None where it is absent, damaged, or lacks a key of these types."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -58,7 +59,11 @@ def _is_row(row: Any) -> bool:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl; lines that are none are left out, such as one cut off by a kill."""
+    """The rows of a metrics.jsonl, without lines that are no rows, such as one cut off by a kill.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     rows = []
     try:
         lines = path.read_bytes().splitlines()
@@ -77,6 +82,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
+    """The error for a file or folder that could not be written, with the way to go on."""
     if error.errno in _FULL:
         return UserError(
             f"the disk is full: {path} could not be written; free some space and run the same "
@@ -90,10 +96,10 @@ def unwritable(path: Path, error: OSError) -> UserError:
 
 
 def writes(function: _Function) -> _Function:
-    """Make an OSError of a function, or of a method, that writes to a folder one line.
+    """Turn an OSError of a function or method that writes to a folder into a UserError.
 
     Args:
-        function: its first argument is the folder, or has it as ``path``.
+        function: its first argument is the folder, or an object with the folder as ``path``.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Starting several processes as one run: on this machine, or as a Slurm job. Needs no jax."""
+"""Launch of several processes as one run: on this machine, or as a Slurm job. Needs no jax."""
 
 import ctypes
 import os
@@ -17,12 +17,12 @@ from typing import IO
 from dljax.errors import UserError
 from dljax.runtime.profile import Launcher, Profile
 
-# How a process learns of the others; read in runtime/processes.py.
+# Environment variables that tell a process of the others; read in runtime/processes.py.
 COORDINATOR, COUNT, INDEX = "DLJAX_COORDINATOR", "DLJAX_PROCESSES", "DLJAX_PROCESS"
 
 GRACE = 20.0  # seconds between asking a process to end and ending it
 
-# What the libraries say when processes meet, and when one of them loses another.
+# Lines of the libraries when processes meet, and when one of them loses another.
 _NOISE = re.compile(
     r"\[Gloo\] Rank|coordination_service|JAX distributed service detected|GRPC error|^:UNKNOWN:|"
     r"preemption_notifier|Check failure stack trace|^    @ "
@@ -30,7 +30,7 @@ _NOISE = re.compile(
 
 
 class ChildFailed(UserError):
-    """One of the processes of a launch ended badly; the others were ended too."""
+    """A launch of which one process ended badly; the others were ended too."""
 
     def __init__(self, words: str, status: int):
         super().__init__(words)
@@ -38,13 +38,13 @@ class ChildFailed(UserError):
 
 
 def among_several() -> bool:
-    """Whether this process is one of several of a launch (ours, or Slurm's)."""
+    """True where this process is one of several of a launch (``dljax launch`` or Slurm)."""
     slurm = os.environ.get("SLURM_NTASKS", "") if "SLURM_PROCID" in os.environ else ""
     return any(n.isdecimal() and int(n) > 1 for n in (os.environ.get(COUNT, ""), slurm))
 
 
 def leave(status: int) -> None:
-    """End this process at once where others wait for it: jax would hold the door open for minutes."""
+    """End this process at once if it is one of several: jax would wait minutes for the others."""
     if among_several():
         sys.stdout.flush()
         sys.stderr.flush()
@@ -58,14 +58,16 @@ def _free_port() -> int:
 
 
 def follow_the_launcher() -> None:
-    """A process of a launch on Linux gets SIGTERM when the launcher ends, in whatever way."""
+    """Have Linux send this process of a launch SIGTERM when the launcher ends, even by a kill."""
     if COUNT in os.environ and sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def gpus_of(index: int, processes: int, folder: Path = Path("/dev")) -> dict[str, str]:
-    """The environment that gives process ``index`` its equal share of this machine's NVIDIA GPUs, or of
-    those that CUDA_VISIBLE_DEVICES names; empty where there are fewer GPUs than processes.
+    """Environment variables that give process ``index`` an equal share of the NVIDIA GPUs.
+
+    They are the GPUs of this machine, or those that CUDA_VISIBLE_DEVICES names. Empty for a single
+    process, and where there are fewer GPUs than processes.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     found = sorted(int(p.name.removeprefix("nvidia")) for p in folder.glob("nvidia[0-9]*"))
@@ -77,11 +79,11 @@ def gpus_of(index: int, processes: int, folder: Path = Path("/dev")) -> dict[str
 
 
 class _Child:
-    """A process of the launch; its output is passed on, each line with its number before it."""
+    """A process of the launch; its output is passed on, its number before each line."""
 
     def __init__(self, index: int, command: list[str], environment: dict[str, str]):
         self.index = index
-        self.complaint = ""  # its last line that begins with "dljax:", told once for all of them
+        self.complaint = ""  # its last line that begins with "dljax:", shown once for all processes
         self.process = subprocess.Popen(
             command,
             env={**os.environ, **environment},
@@ -110,7 +112,7 @@ class _Child:
 
 
 def _end(children: list[_Child], grace: float) -> None:
-    """SIGTERM to all that live, SIGKILL to those that live on after ``grace``."""
+    """Send SIGTERM to all that live, and SIGKILL to those still alive after ``grace`` seconds."""
     for child in children:
         child.signal(signal.SIGTERM)
     deadline = time.monotonic() + grace
@@ -123,17 +125,20 @@ def _end(children: list[_Child], grace: float) -> None:
 
 
 def launch(command: list[str], processes: int, grace: float = GRACE) -> int:
-    """Run ``command`` as ``processes`` processes that find each other through jax.distributed, each
-    with its share of the GPUs.
+    """Run ``command`` as several processes that find each other, each with its share of the GPUs.
 
     SIGTERM and Ctrl-C are passed on as SIGTERM: the processes agree on a step, save and end. When
     one ends badly the others are ended too, since they would wait for it.
+
+    Args:
+        processes: how many.
+        grace: seconds between SIGTERM and SIGKILL.
 
     Returns:
         0 when all ended well.
 
     Raises:
-        ChildFailed: with the status of the first that did not.
+        ChildFailed: one did not; it has the status of the first.
         UserError: fewer than one process.
     """
     if processes < 1:
@@ -208,10 +213,10 @@ _MEMORY = re.compile(r"(\d+[KMGT]?)?")
 
 
 def check_launcher(profile: Profile) -> None:
-    """Hold a profile's [launcher] to what Slurm takes and to its own mesh.
+    """Check that a profile's [launcher] suits Slurm and the profile's mesh.
 
     Raises:
-        UserError: the first value that cannot be right.
+        UserError: a value that cannot be right; the first is told.
     """
     asked = profile.launcher
     where = f"profile {profile.name!r} [launcher]"
@@ -285,10 +290,10 @@ def slurm_script(profile: Profile, command: list[str], workdir: Path) -> str:
 
 
 def submit(script: str, workdir: Path) -> str:
-    """Store the script beside the run's folder and hand it to ``sbatch``; what that answered.
+    """Store the script beside the run's folder, hand it to ``sbatch`` and return its answer.
 
     Raises:
-        UserError: no ``sbatch`` here, it refused, or the script cannot be written.
+        UserError: there is no ``sbatch``, it refused, or the script cannot be written.
     """
     if shutil.which("sbatch") is None:
         raise UserError("no sbatch on this machine's PATH: --dry-run prints the script instead")

@@ -1,4 +1,4 @@
-"""The newest value of every metric, and where it is told: files, the checkpoints' ranks, the screen."""
+"""The log: metrics on their way to files, to the ranks of checkpoints and to the screen."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,10 +23,10 @@ class EvaluationFailed(UserError):
 
 
 class Log:
-    """Metrics of a run on their way to whoever reads them.
+    """The metrics of a run.
 
     Attributes:
-        newest: metric -> its newest value; an array where there are several seeds.
+        newest: metric -> its newest value; an array [seeds] where there are several.
     """
 
     def __init__(self, folder: RunDir, saved: Checkpoints, progress: Progress):
@@ -34,7 +34,7 @@ class Log:
         self.newest: dict[str, Any] = newest(read_metrics(folder.path))
 
     def step(self, stage: Stage, row: dict[str, Any], done: int, write: bool) -> None:
-        """Note the metrics of a step."""
+        """Note the metrics of a step; they are in files only where ``write``."""
         row = {stage.prefix + name: value for name, value in row.items()}
         self.newest.update(row)
         if write:
@@ -42,7 +42,7 @@ class Log:
         self.progress.step(done, row)
 
     def measure(self, stage: Stage, executor: Jit, state: State, done: int) -> None:
-        """Evaluate and look at a state; the numbers rank the checkpoint of this step.
+        """Evaluate and look at a state, log the numbers and rank this step's checkpoint by them.
 
         Raises:
             EvaluationFailed: an evaluation raised an error.
@@ -54,10 +54,10 @@ class Log:
             self.saved.wait()
             raise EvaluationFailed(
                 f"the evaluation at step {done} failed: {in_a_line(error)}; the state is saved in "
-                f"{self.folder.path}: mend it, and go on there with --anyway"
+                f"{self.folder.path}: mend the code, and go on there with --anyway"
             ) from error
         variables = local_copy(executor.learner.chosen(state))
-        key = local_copy(state.key).reshape(-1)[0]  # there is one per model
+        key = local_copy(state.key).reshape(-1)[0]  # of several models, the first one's
         numbers, complaints = look(stage.phase, stage.prefix, self.folder, variables, key, done)
         found = {stage.prefix + name: value for name, value in {**measured, **numbers}.items()}
         for name, value in found.items():
@@ -72,11 +72,11 @@ class Log:
         self.rank(stage, [*executor.names, *measured, *numbers], done)
 
     def rank(self, stage: Stage, names: Iterable[str], done: int) -> None:
-        """Rank the checkpoint of this step by these metrics, which are of it."""
+        """Rank this step's checkpoint by its metrics of these names."""
         self.saved.note(done, {stage.prefix + n: self.newest[stage.prefix + n] for n in names})
 
     def lacks(self, stage: Stage, done: int) -> bool:
-        """Whether the evaluations after ``done`` steps were never written."""
+        """True where the evaluations after ``done`` steps are due but were never written."""
         if not stage.phase.evals or self.folder.finished():
             return False
         names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}

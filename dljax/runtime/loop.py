@@ -1,4 +1,4 @@
-"""The loop: the only one there is. It knows no loss, no model and no kind of training."""
+"""The one loop for every kind of training: it knows no loss and no model."""
 
 import gc
 import signal
@@ -33,11 +33,11 @@ class Result(NamedTuple):
     """The end of a run.
 
     Attributes:
-        state: the last phase's.
-        metrics: the newest value of every metric; an array where there are several seeds.
-        verdict: expectation -> whether it held; empty where no claim is about these knobs.
+        state: of the last phase's end.
+        metrics: the newest value of every metric; an array [seeds] where there are several.
+        verdict: expectation -> True where it held; empty where no claim is about these knobs.
         workdir: the run's folder.
-        compilations: the most programs that one phase's step was compiled to.
+        compilations: of a phase's step, in the phase with the most.
     """
 
     state: State
@@ -48,7 +48,7 @@ class Result(NamedTuple):
 
 
 class Interrupted(UserError):
-    """The run was asked to stop, and has saved."""
+    """A run that was asked to stop, and has saved its state."""
 
     def __init__(self, words: str, number: int):
         super().__init__(words)
@@ -67,16 +67,16 @@ def run(
 
     Args:
         experiment: from an experiment file (``dljax.load``) or built by hand.
-        profile: where it runs, also as a file or a name in ``configs``; by default on what jax finds.
+        profile: a Profile, a file or a name in ``configs``; by default on the devices that jax finds.
         workdir: the run's folder; by default ``runs/<name>-<hash of its code and knobs>``.
-        quiet: no progress.
-        anyway: go on in the folder of a run of other code.
+        quiet: show no progress.
+        anyway: go on in the folder of a run of other code or data.
 
     Raises:
-        UserError: the profile does not fit, or the folder cannot be used.
+        UserError: the profile or the data do not fit, or the folder cannot be used.
         Diverged: a loss or gradient became NaN or infinite; the batch is stored.
         EvaluationFailed: an evaluation raised an error; the state is saved.
-        Interrupted: SIGTERM or Ctrl-C; the state is saved, the same command goes on.
+        Interrupted: SIGTERM or Ctrl-C; the state is saved, and the same command goes on.
     """
     profile = profile if isinstance(profile, Profile) else load_profile(profile)
     path = choose_workdir(experiment, workdir)
@@ -84,7 +84,9 @@ def run(
     with prepared(profile):
         hold(experiment.origin)
         stages = staged(experiment)
-        first = ready(experiment, profile, stages[0])  # what is wrong leaves no folder
+        first = ready(
+            experiment, profile, stages[0]
+        )  # before there is a folder: a fault leaves none
         with (
             RunDir(path, experiment, profile, anyway) as folder,
             Checkpoints(path, profile.keep, rankings) as saved,
@@ -101,7 +103,7 @@ def root_key(seed: int | tuple[int, ...], phase: int) -> Key:
 
 
 class Run:
-    """A run on its way: where it is written, and what was measured last."""
+    """A run while it trains, with its folder, checkpoints, progress and log."""
 
     def __init__(
         self,
@@ -122,10 +124,13 @@ class Run:
         self.compilations = 0
 
     def to_its_end(self, stages: list[Stage], first: Jit) -> Result:
-        """Train what is left of every phase, give the verdict, write the report.
+        """Train the steps left of every phase, give the verdict, write the report.
 
         Args:
             first: the executor of the first phase.
+
+        Raises:
+            UserError: the folder holds a later step than the experiment's last; and as ``run``.
         """
         clock, path, state = time.monotonic(), self.folder.path, None
         try:
@@ -164,11 +169,11 @@ class Run:
         return Result(state, self.log.newest, held, path, self.compilations)
 
     def _train(self, stage: Stage, executor: Jit, before: State | None) -> State:
-        """One phase, from its start or from the newest checkpoint in it."""
+        """Train a phase, from its start or from the newest checkpoint in it."""
         if stage.offset < self.begun_at:
             state = executor.enter(self.saved.restore(self.begun_at, executor.abstract))
             if stage.evaluates(self.begun_at) and self.log.lacks(stage, self.begun_at):
-                # It was killed between a save and the evaluation after it.
+                # The run was killed between a save and the evaluation that follows it.
                 self.log.measure(stage, executor, executor.whole(state), self.begun_at)
         else:
             fresh = executor.fresh(root_key(self.experiment.seed, stage.number))
@@ -178,7 +183,7 @@ class Run:
         return executor.whole(state)
 
     def _steps(self, stage: Stage, executor: Jit, state: Any) -> Any:
-        """The steps that are left of a phase."""
+        """Train the steps left of a phase."""
         phase, start = stage.phase, max(self.begun_at, stage.offset)
         edges = (stage.evaluations, Edge(self.profile.checkpoint_every))
         batches = (
@@ -192,7 +197,7 @@ class Run:
                 state, packed = executor.step(state, batch, k)  # dispatched, not waited for
                 if first == start:
                     jax.block_until_ready(packed)
-                    gc.freeze()  # imports and compilation leave 60 ms of objects to search each time
+                    gc.freeze()  # imports and compilation leave objects that take 60 ms to search each time
                     self.progress.steady(first + k, phase.data.size)
                 for call in flying.add((first, k, packed)):
                     self._read(stage, executor, *call)  # of the steps before, while this one runs
@@ -208,7 +213,7 @@ class Run:
         return state
 
     def _read(self, stage: Stage, executor: Jit, first: int, k: int, packed: jax.Array) -> None:
-        """Log a call's metrics, once they are there."""
+        """Wait for a call's metrics, check them and log the last step's."""
         values, done = np.asarray(packed), first + k
         check_finite(
             executor.names,
@@ -221,7 +226,7 @@ class Run:
         self.log.step(stage, row, done, write=done % self.log_every < k or done == stage.end)
 
     def _edge(self, stage: Stage, executor: Jit, state: State, done: int, stopping: bool) -> None:
-        """Save, measure, stop, in this order: what is measured may fail, and loses no step then."""
+        """Save, measure, stop, in this order: a measurement that fails then loses no step."""
         every = self.profile.checkpoint_every
         due = done == stage.end or Edge(every).at(done) or (every and stage.evaluates(done))
         if stopping or due:

@@ -16,7 +16,7 @@ from dljax.runtime.pictures import picture_or_text
 from dljax.runtime.rundir import RunDir
 from dljax.types import Key, Measures, Variables
 
-_AHEAD = 8  # batches of an evaluation that may be on their way
+_AHEAD = 8  # batches of an evaluation on their way at most
 
 
 class Diverged(UserError):
@@ -26,7 +26,7 @@ class Diverged(UserError):
 
 
 def known(executor: Jit, phase: Phase) -> set[str]:
-    """Every metric that a phase will have, but for the numbers of its looks."""
+    """Names of all metrics of a phase, the numbers of its looks apart."""
     names = set(executor.names)
     for name, data in phase.evals.items():
         batch = next(data.batches(executor.eval_rows))
@@ -36,9 +36,9 @@ def known(executor: Jit, phase: Phase) -> set[str]:
 
 
 def evaluate(executor: Jit, phase: Phase, state: State) -> dict[str, Any]:
-    """Every metric of every eval set: totals over counts, an array where there are several seeds.
+    """Metrics of every eval set, total over count: float64, or an array [seeds] where there are several.
 
-    Nothing is waited for between batches, but that no more than a few are on their way.
+    The host waits for no batch, except to have at most a few on their way.
     """
     out: dict[str, Any] = {}
     for name, data in phase.evals.items():
@@ -61,12 +61,13 @@ def evaluate(executor: Jit, phase: Phase, state: State) -> dict[str, Any]:
 def look(
     phase: Phase, prefix: str, folder: RunDir, variables: Variables, key: Key, step: int
 ) -> tuple[dict[str, float], list[str]]:
-    """(numbers, complaints) of a phase's looks; pictures and texts are stored.
+    """Look at a phase's variables: numbers and complaints; pictures and texts are stored.
 
-    A look never changes the run, and one that fails costs its picture and a line.
+    A look that fails costs no more than its picture: it becomes a complaint, one line.
 
     Args:
-        variables: whole on this process.
+        prefix: of the phase, for the files' names.
+        variables: copies on this process (``local_copy``).
     """
     numbers: dict[str, float] = {}
     complaints = []
@@ -85,7 +86,7 @@ def look(
 
 
 def in_a_line(error: BaseException) -> str:
-    """An exception in one line, with the place in the user's code that raised it."""
+    """An exception in one line, with the file and line that raised it; a UserError as it is."""
     first = (str(error).strip() or "no message").splitlines()[0]
     if isinstance(error, UserError):
         return first
@@ -94,9 +95,9 @@ def in_a_line(error: BaseException) -> str:
 
 
 def verdict(experiment: Experiment, metrics: dict[str, Any]) -> dict[str, bool]:
-    """Each expectation of the experiment's claim against the mean of its metric over seeds.
+    """Expectation -> True where the mean of its metric over seeds meets it.
 
-    Empty where the knobs are not the claim's, or where the claim is about a sweep.
+    Empty without a claim, where the knobs are not the claim's, and where it is about a sweep.
     """
     claim = experiment.claim
     if claim is None or experiment.apart or claim.sweep:
@@ -108,7 +109,7 @@ def verdict(experiment: Experiment, metrics: dict[str, Any]) -> dict[str, bool]:
 
 
 def told(experiment: Experiment, metrics: dict[str, Any]) -> list[str]:
-    """The verdict in words, or the numbers that it would be about and why there is none."""
+    """The verdict in lines of words; where there is none, the numbers and the reason."""
     claim, held = experiment.claim, verdict(experiment, metrics)
     if claim is None:
         return []
@@ -131,6 +132,7 @@ def told(experiment: Experiment, metrics: dict[str, Any]) -> list[str]:
 
 
 def in_words(metrics: dict[str, Any]) -> str:
+    """Metrics in a line, means where there are several seeds."""
     return "  ".join(f"{name} {np.mean(value):.5g}" for name, value in metrics.items())
 
 
@@ -140,13 +142,13 @@ def check_finite(
     """Stop at the first NaN or infinite loss or gradient, and store its batch.
 
     Args:
-        values: [k, m, ...], the metrics ``names`` of the steps from ``first`` on.
+        values: [k, names, ...], the metrics of ``k`` steps from ``first`` on.
         batch_of: step -> host batch.
 
     Raises:
-        Diverged: with the step, the player and where the batch is.
+        Diverged: with the step, the player and the file of the batch.
     """
-    if np.isfinite(values).all():  # the rule: three arrays fewer in every step
+    if np.isfinite(values).all():  # nearly always; spares three arrays in every step
         return
     guarded = [i for i, name in enumerate(names) if name.endswith(("/loss", "/grad_norm"))]
     if not guarded:

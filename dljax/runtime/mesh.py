@@ -1,4 +1,4 @@
-"""The mesh of devices, and how a state is laid out over it."""
+"""The mesh of devices, and the layout of a state over it."""
 
 import jax
 import numpy as np
@@ -8,15 +8,18 @@ from dljax.errors import UserError
 from dljax.runtime.profile import Profile
 from dljax.types import PyTree
 
-# Below this many elements a parameter is not worth dividing: gathering costs more than it saves.
+# A parameter of fewer elements is not divided: gathering would cost more than it saves.
 _FSDP_MIN_SIZE = 1024
 
 
 def make_mesh(profile: Profile, devices: list | None = None) -> Mesh:
-    """The profile's mesh over the devices there are.
+    """The profile's mesh, with axes "data" and "fsdp", over the devices there are.
+
+    Args:
+        devices: by default those that jax finds.
 
     Raises:
-        UserError: the profile's kind of device is absent, or the mesh does not fit its number.
+        UserError: the profile's kind of device is absent, or the mesh does not fit the number.
     """
     if devices is None:
         try:
@@ -47,7 +50,7 @@ def make_mesh(profile: Profile, devices: list | None = None) -> Mesh:
 
 
 def fsdp_spec(shape: tuple[int, ...], size: int) -> PartitionSpec:
-    """Divide the largest axis that divides by the mesh's fsdp axis; small arrays stay whole."""
+    """The spec that divides an array's largest divisible axis over fsdp; small arrays stay whole."""
     if size > 1 and np.prod(shape, dtype=int) >= _FSDP_MIN_SIZE:
         for axis in sorted(range(len(shape)), key=lambda i: -shape[i]):
             if shape[axis] % size == 0:
@@ -66,5 +69,5 @@ def laid_out(abstract: PyTree, mesh: Mesh) -> PyTree:
 
 
 def is_host(mesh: Mesh) -> bool:
-    """Host and device are one and share their cores."""
+    """True where host and device are one and share their cores."""
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"

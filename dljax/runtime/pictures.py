@@ -1,4 +1,4 @@
-"""Pictures and texts of looks as files."""
+"""Files of the pictures and texts of looks."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def picture_or_text(name: str, shown: Any) -> np.ndarray | str:
         shown: uint8, or floats in 0..1 that are clipped, [h, w] or [h, w, 1, 3 or 4]; or a text.
 
     Raises:
-        UserError: it is neither; ``name`` is the look's in the message.
+        UserError: it is neither; the message names the look, ``name``.
     """
     if isinstance(shown, str):
         return shown
@@ -39,7 +39,7 @@ def picture_or_text(name: str, shown: Any) -> np.ndarray | str:
 
 
 def store_picture(folder: Path, name: str, shown: Any) -> Path:
-    """Store a look's picture or text (see ``picture_or_text``); the file."""
+    """Store a look's picture as png, or its text as txt, and return the file."""
     shown = picture_or_text(name, shown)
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(shown, str):

@@ -19,7 +19,8 @@ class Pmap(Jit):
     """A learner compiled per device; every device holds a copy of the state."""
 
     def __init__(self, profile: Profile, learner: Learner, data: Pipeline, mesh: Mesh):
-        """
+        """Compile the step for each device of the mesh.
+
         Raises:
             UserError: the profile asks for several processes, fsdp, or several steps a call.
         """

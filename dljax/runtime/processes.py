@@ -1,4 +1,4 @@
-"""Several processes as one: who we are, and copies of a state that live on this host."""
+"""Several processes as one run: joining them, settings of jax, copies of a state on this host."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ from dljax.types import PyTree
 
 @lru_cache(maxsize=1)
 def _join() -> None:
-    """Join the other processes of a launch (``dljax launch``, or srun); once, before any device."""
+    """Join the other processes of a launch (``dljax launch``, or srun), once, before any device."""
     heartbeat = 15  # seconds until a silent peer counts as dead
     if COORDINATOR in os.environ:
         jax.distributed.initialize(
@@ -43,7 +43,7 @@ def _join() -> None:
 def _join_slurm(heartbeat: int) -> None:
     try:
         jax.distributed.initialize(heartbeat_timeout_seconds=heartbeat)
-    except (KeyError, ValueError, IndexError) as error:  # of what jax reads in the environment
+    except (KeyError, ValueError, IndexError) as error:  # from jax's reading of the environment
         raise UserError(
             f"Slurm's variables do not tell this process of the others ({error!r}); unset SLURM_PROCID "
             "to run as one process"
@@ -61,12 +61,14 @@ def _keep_freed_memory() -> None:
         m_trim_threshold, m_mmap_max, m_arena_max = -1, -4, -8  # malloc.h
         mallopt(m_trim_threshold, 2**31 - 1)
         mallopt(m_mmap_max, 0)
-        mallopt(m_arena_max, 1)  # the heaps of the others are unmapped when they become empty
+        mallopt(m_arena_max, 1)  # heaps of other arenas are unmapped when they become empty
 
 
 def _settings(profile: Profile) -> dict[str, Any]:
-    """Those of jax that a profile wants otherwise; the caller's own word on them stands, but where the
-    profile names a folder."""
+    """Settings of jax that a profile wants otherwise.
+
+    A setting that the caller made stands, except where the profile names a folder.
+    """
     wanted: dict[str, Any] = {"jax_debug_nans": True} if profile.debug_nans else {}
     named: Any = jax.config
     mine = profile.compilation_cache or named.jax_compilation_cache_dir is None
@@ -83,12 +85,12 @@ def _set(settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         jax.config.update(name, value)
     if any("cache" in name for name in settings):
-        reset_cache()  # it has looked at them at the first compilation, and does so once
+        reset_cache()  # jax reads these settings once, at the first compilation
 
 
 @contextmanager
 def prepared(profile: Profile) -> Iterator[None]:
-    """``prepare``, and at the end the settings of jax as they were."""
+    """Prepare this process (see ``prepare``), and restore jax's settings at the end."""
     settings = _settings(profile)
     before = {name: getattr(jax.config, name) for name in settings}
     prepare(profile)
@@ -117,7 +119,7 @@ def prepare(profile: Profile) -> None:
 
 
 def local_copy(tree: PyTree) -> PyTree:
-    """The tree with every array whole on this process; all processes must call it."""
+    """Copy a tree to this process, every array whole; all processes must call it."""
     if jax.process_count() == 1:
         return tree
     from jax.experimental import multihost_utils

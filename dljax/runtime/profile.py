@@ -1,4 +1,4 @@
-"""Profiles: where and how a run runs, from ``configs/*.toml``. They never change what it means."""
+"""Profiles: where and how a run runs, from ``configs/*.toml``. No run's meaning depends on one."""
 
 import os
 import re
@@ -15,12 +15,12 @@ from dljax.errors import UserError, nearest
 _DEVICES = ("auto", "cpu", "gpu", "tpu")
 _PRECISIONS = ("float32", "bfloat16")
 _EXECUTORS = ("jit", "pmap")
-MOST_STAND_INS = 1024  # devices made of one processor: XLA compiles for no more than a few thousand
+MOST_STAND_INS = 1024  # devices made of one processor; XLA compiles for a few thousand at most
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Devices along each axis of the mesh; -1 takes all that the other leaves.
+    """Numbers of devices along the axes of the mesh; -1 takes all that the other leaves.
 
     The batch is divided over both axes; parameters and optimizer state over ``fsdp``.
     """
@@ -31,7 +31,7 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Launcher:
-    """What a Slurm job asks for (``dljax launch --slurm``)."""
+    """Resources of a Slurm job (``dljax launch --slurm``); "" and 0 ask for none."""
 
     nodes: int = 1
     tasks_per_node: int = 1
@@ -45,22 +45,24 @@ class Launcher:
 
 @dataclass(frozen=True)
 class Profile:
-    """A row of ``configs``. Every key has a default that is right for one machine.
+    """A file of ``configs``. Every key has a default that is right for one machine.
 
     Attributes:
-        device: cpu, gpu, tpu, or auto for what jax finds.
-        executor: jit with shardings, or pmap.
-        precision: of losses and gradients; parameters stay float32.
+        device: "cpu", "gpu", "tpu", or "auto" for the devices that jax finds.
+        mesh: numbers of devices.
+        executor: "jit" with shardings, or "pmap".
+        precision: "float32" or "bfloat16", of losses and gradients; parameters stay float32.
         microbatch: examples per gradient at most; the batch is then accumulated over several.
         eval_batch: rows of an evaluation's batch; 0 takes the training batch's, or 64 if that is more.
         steps_per_call: steps scanned in one call to the device.
         checkpoint_every: steps between checkpoints; 0 saves at the end of the run only.
-        keep: the newest checkpoints kept, beside the best.
-        host_devices: split the processor into this many devices (debugging; device = "cpu").
-        xla_flags: for XLA_FLAGS.
+        keep: number of newest checkpoints kept, beside the best.
+        host_devices: make this many devices of the processor (debugging; device = "cpu").
+        xla_flags: added to XLA_FLAGS.
         compilation_cache: folder of compiled programs; "" for the user's cache folder, "off" for none.
         wandb: name of a Weights & Biases project to log to as well (``pip install 'dljax[wandb]'``).
         debug_nans: stop at the operation that makes the first NaN (slow).
+        launcher: resources of a Slurm job.
     """
 
     name: str = "default"
@@ -97,10 +99,10 @@ _ASK = "from jaxlib import xla_client; xla_client.CompileOptions()"
 
 @cache
 def check_flags(flags: str) -> None:
-    """Have XLA read the flags, where it ends not this process, as it does at a wrong one, but another.
+    """Have XLA read the flags in another process, since it ends the process at a wrong one.
 
     Raises:
-        UserError: it does not take one of them.
+        UserError: XLA does not know one of them.
     """
     if not flags:
         return

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live bar, or plain lines where output is no terminal."""
+"""Progress of a run: a live bar, or plain lines where the output is no terminal."""
 
 import sys
 import time
@@ -18,7 +18,12 @@ def _left(seconds: float) -> str:
 
 
 class Progress:
-    """Step, losses, examples per second and time left; quiet where ``quiet``."""
+    """A display of step, losses, examples per second and time left.
+
+    Attributes:
+        quiet: show nothing.
+        every: seconds between plain lines.
+    """
 
     def __init__(self, start: int, total: int, quiet: bool, every: float = 5.0):
         self.start, self.total, self.batch, self.quiet = start, total, 0, quiet
@@ -47,12 +52,16 @@ class Progress:
             self.bar.start()
 
     def steady(self, done: int, batch: int) -> None:
-        """Count the rate from ``done`` steps on, now, in batches of ``batch`` (what was to be compiled
-        is)."""
+        """Count examples per second from now on, after compilation.
+
+        Args:
+            done: steps so far.
+            batch: examples, or packs, per step.
+        """
         self.begun, self.start, self.batch = time.monotonic(), done, batch
 
     def step(self, done: int, metrics: dict[str, Any]) -> None:
-        """Called after every step; draws at most a few times a second."""
+        """Show the metrics of a step; calls are cheap, since most of them show nothing."""
         now = time.monotonic()
         due = 0.25 if self.bar else self.every
         if self.quiet or (now - self.told < due and done < self.total):
@@ -68,6 +77,7 @@ class Progress:
             print(f"step {done}/{self.total}  {words}  left {left}", flush=True)
 
     def say(self, words: str) -> None:
+        """Show a line."""
         if self.quiet:
             return
         if self.bar:
@@ -76,5 +86,6 @@ class Progress:
             print(words, flush=True)
 
     def close(self) -> None:
+        """End the live bar."""
         if self.bar:
             self.bar.stop()

@@ -1,4 +1,4 @@
-"""report.html: one page with the curves, the newest pictures and the verdict, in one file."""
+"""The report of a run: report.html, one page with curves, the newest pictures and the verdict."""
 
 import ast
 import base64
@@ -25,7 +25,7 @@ pre{background:#f6f6f6;padding:.8rem;overflow:auto}.pixel{image-rendering:pixela
 
 
 def _leave_out_the_start(axis: Any, curves: list[list[tuple[int, float]]]) -> None:
-    """Where the first twentieth of a run is so high that the rest would look flat."""
+    """Cut off the first twentieth of a run where it is so high that the rest would look flat."""
     last = max(curve[-1][0] for curve in curves)
     highest = max(value for curve in curves for _, value in curve)
     later = [value for curve in curves for step, value in curve if 20 * step >= last]
@@ -112,17 +112,17 @@ def _table(rows: dict[str, Any]) -> str:
 
 
 def _command(argv: list[str]) -> str:
-    """As one would type it, whichever way the program was found."""
+    """The command as one would type it, without the program's folder."""
     program = Path(argv[0])
     said = "python -m dljax" if program.name == "__main__.py" else program.name
     return f"{said} {shlex.join(argv[1:])}"
 
 
 def _headline(text: str) -> str:
-    """The first sentence of an experiment file's docstring."""
+    """The first paragraph of an experiment file's docstring, as HTML; "" without one."""
     try:
         first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
-    except (SyntaxError, ValueError):  # the copy was damaged since
+    except (SyntaxError, ValueError):  # the stored copy was damaged
         return ""
     return f"<p>{html.escape(' '.join(first.split()))}</p>" if first else ""
 
@@ -138,7 +138,7 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
         mark = {True: '<td class="met">met</td>', False: '<td class="not">not met</td>'}
         rows.append(
             f"<tr><th>{html.escape(metric)}</th><td>{value:.5g}</td>"
-            f"<td>claimed {html.escape(expect)}</td>{mark.get(held, '<td>other knobs</td>')}</tr>"
+            f"<td>claimed {html.escape(expect)}</td>{mark.get(held, '<td>no verdict</td>')}</tr>"
         )
     took = f"{result['steps']:,} steps; {result['seconds']:,.0f} s since it was last started."
     return f"<table>{''.join(rows)}</table><p>{took}</p>"
@@ -146,7 +146,7 @@ def _verdict(record: dict[str, Any], result: dict[str, Any] | None) -> str:
 
 @writes
 def write_report(path: Path) -> Path:
-    """Write ``path``/report.html from the files of the run's folder; what is damaged is left out."""
+    """Write ``path``/report.html from the files of a run's folder, damaged ones left out."""
     record = read_json(path / "record.json", command=list) or {"command": ["dljax"]}
     rows = read_metrics(path)
     name = html.escape(str(record.get("experiment", path.name)))

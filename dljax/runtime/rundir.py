@@ -1,4 +1,4 @@
-"""The folder of a run: what it was, what it measured, and the refusal to mix two runs in one."""
+"""The folder of a run: a record of its start, its metrics and pictures, never of two runs."""
 
 import contextlib
 import datetime
@@ -45,10 +45,10 @@ _PACKAGES = (
 
 
 def choose_workdir(experiment: Experiment, named: str | Path | None) -> Path:
-    """The folder that was named, or the default one.
+    """The folder that was named, or else the default one.
 
     Raises:
-        UserError: none was, and the experiment was built or changed by hand.
+        UserError: none was named for an experiment that was built or changed by hand.
     """
     if named:
         return Path(named)
@@ -71,7 +71,7 @@ def data_differs(then: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def cores() -> int:
-    """The processor's cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -90,6 +90,7 @@ def _commit() -> str | None:
 
 
 def versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that a run depends on, by name."""
     out = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -100,8 +101,9 @@ def versions() -> dict[str, str]:
 
 
 def _summary(values: dict[str, float]) -> Any:
-    """One TensorBoard event for a whole row: each is pickled for the writer's queue, which costs more
-    than all else that is done with a row.
+    """One TensorBoard event for all values of a row.
+
+    The writer's queue pickles each event, which costs more than all else done with a row.
     """
     from tensorboardX.proto.summary_pb2 import Summary
 
@@ -110,22 +112,24 @@ def _summary(values: dict[str, float]) -> Any:
 
 
 class RunDir:
-    """A run's folder: record.json, its code, metrics.jsonl, TensorBoard events, pictures. As a context
-    manager, it is this run's alone until the end.
+    """A run's folder: record.json, its code, metrics.jsonl, TensorBoard events, pictures.
+
+    Use as a context manager: no other run may use the folder until the end.
 
     Attributes:
-        notice: a line about the run's code, where it is not that of earlier ones.
+        notice: a line about code or data that differ from an earlier run's; "" for none.
+        chief: True on the one process that writes.
     """
 
     def __init__(self, path: Path, experiment: Experiment, profile: Profile, anyway: bool = False):
         """Claim the folder for this experiment.
 
         Args:
-            anyway: go on in the folder of a run of other code or data; unless it had finished, these
-                are its own from now on.
+            anyway: go on in the folder of a run of other code or data, and record the new ones unless
+                the run had finished.
 
         Raises:
-            UserError: it cannot be written, or holds another experiment's run.
+            UserError: the folder cannot be written, or holds another experiment's run.
         """
         self.path = path
         self.notice = ""
@@ -138,7 +142,7 @@ class RunDir:
         origin = experiment.origin or Origin()
         steps = [phase.steps for phase in experiment.phases]
         identity = {
-            # what can be told of one that no file made
+            # tells two experiments apart that no file made
             "by hand": None if experiment.origin else {"steps": steps, "seed": experiment.seed},
             "experiment": origin.name,
             "knobs": dict(origin.knobs),
@@ -233,10 +237,10 @@ class RunDir:
             raise UserError(f"{self.path} belongs to a different experiment ({what}): {ways_out}")
 
     def _hold(self) -> None:
-        """Keep other runs out of the folder until this one ends, be it by a kill.
+        """Keep other runs out of the folder until this process ends, even by a kill.
 
         Raises:
-            UserError: there is one in it.
+            UserError: another run is in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         if fcntl is None:
@@ -254,7 +258,7 @@ class RunDir:
 
     @writes
     def open(self, step: int) -> None:
-        """Start logging after ``step`` updates; whatever an interrupted run wrote past it goes.
+        """Start logging after ``step`` updates, and remove all that an interrupted run logged later.
 
         Raises:
             UserError: the folder cannot be written.
@@ -303,7 +307,7 @@ class RunDir:
 
     @writes
     def log(self, step: int, values: dict[str, Any]) -> None:
-        """One line of metrics after ``step`` updates; values are floats, or lists (one per seed)."""
+        """Write a row of metrics after ``step`` updates; values are numbers, or arrays [seeds]."""
         if self._metrics is None:
             return
         row = {k: np.asarray(v, np.float64).tolist() for k, v in values.items()}
@@ -316,14 +320,14 @@ class RunDir:
 
     @writes
     def picture(self, name: str, step: int, shown: Any) -> Path | None:
-        """Store what a view returned."""
+        """Store a look's picture or text; the file, or None on processes that write nothing."""
         if not self.chief:
             return None
         return store_picture(self.path / "pictures", f"{name}_{step:07d}", shown)
 
     @writes
     def diverged(self, step: int, player: str, batch: dict[str, np.ndarray]) -> Path:
-        """Store the batch that made a loss infinite or NaN."""
+        """Store the batch that made a loss or gradient NaN or infinite, as an npz file."""
         target = self.path / "failure" / f"step_{step:07d}_{player}.npz"
         if self.chief:
             target.parent.mkdir(exist_ok=True)
@@ -332,13 +336,14 @@ class RunDir:
         return target
 
     def finished(self) -> bool:
+        """True where the run in this folder came to its end."""
         return read_result(self.path) is not None
 
     @writes
     def finish(
         self, steps: int, seconds: float, metrics: dict[str, Any], verdict: dict[str, bool]
     ) -> None:
-        """Store the run's end."""
+        """Store the run's end as result.json."""
         if self.chief:
             result = {
                 "steps": steps,
@@ -356,7 +361,7 @@ class RunDir:
             self._lock.close()
 
     def close(self) -> None:
-        """Close what is logged to."""
+        """Close the files and services that are logged to."""
         for log in (self._metrics, self._board):
             with contextlib.suppress(OSError):  # every row was flushed when it was logged
                 if log is not None:
@@ -366,11 +371,11 @@ class RunDir:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a run's metrics.jsonl."""
+    """The rows of a run's metrics.jsonl: ``step``, and numbers or lists of them by metric."""
     return read_rows(path / "metrics.jsonl")
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """A finished run's result.json; None for another, or where it is damaged."""
+    """A run's result.json; None where the run has not finished, or the file is damaged."""
     kinds = {"steps": int, "metrics": dict, "verdict": dict}
     return read_json(path / "result.json", seconds=(int, float), **kinds)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: finish the step, save, end."""
+"""Signals that end a run, SIGTERM and Ctrl-C: the step is finished, and the state saved."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ import jax
 
 
 class Stop:
-    """Notes the first request to stop; a second Ctrl-C is Python's own."""
+    """A note of the first request to stop; a second Ctrl-C raises KeyboardInterrupt as usual."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -33,11 +33,11 @@ class Stop:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def requested(self, step: int) -> bool:
-        """Whether to stop after ``step`` updates; every process gets the same answer."""
+        """True where the run should stop after ``step`` updates; all processes get the same answer."""
         if jax.process_count() > 1:
             from jax.experimental import multihost_utils
 
-            # It picks a count to stop at and wants every count in turn, which steps need not be.
+            # It picks a count to stop at and must be asked at every count in turn; steps may skip some.
             self._asked += 1
             if multihost_utils.reached_preemption_sync_point(self._asked):
                 self.number = self.number or signal.SIGTERM

@@ -1,4 +1,4 @@
-"""The phases of an experiment in their places, and what is checked before one is trained."""
+"""Stages: the phases of an experiment in their places, checked before they are trained."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,12 @@ from dljax.runtime.profile import Profile
 
 
 class Stage(NamedTuple):
-    """A phase in its place: its steps are ``offset`` to ``end`` of the run."""
+    """A phase in its place: its steps are ``offset`` to ``end`` of the run.
+
+    Attributes:
+        number: of the phase, from 0.
+        prefix: of its metrics.
+    """
 
     number: int
     phase: Phase
@@ -24,20 +29,21 @@ class Stage(NamedTuple):
 
     @property
     def evaluations(self) -> Edge:
+        """The edges at which it is evaluated, its end apart."""
         return Edge(self.phase.every, self.offset)
 
     def evaluates(self, done: int) -> bool:
-        """Whether there is an evaluation after step ``done``."""
-        # Epochs rounded to steps may put the end right behind a multiple: once is enough then.
+        """True where there is an evaluation after ``done`` steps of the run."""
+        # Epochs rounded to steps may put the end just behind a multiple: the end is enough then.
         last = 0 < self.end - done <= self.phase.every // 10
         return done == self.end or (self.evaluations.at(done) and not last)
 
 
 def staged(experiment: Experiment) -> list[Stage]:
-    """The phases in their places.
+    """The phases of an experiment in their places.
 
     Raises:
-        UserError: an expectation is about no phase.
+        UserError: an expectation names no phase.
     """
     stages, end = [], 0
     for number, phase in enumerate(experiment.phases):
@@ -54,10 +60,10 @@ def staged(experiment: Experiment) -> list[Stage]:
 
 
 def ready(experiment: Experiment, profile: Profile, stage: Stage) -> Jit:
-    """The executor of a phase, whose data and expectations are held to its learner.
+    """The executor of a phase, after a check that the data and the expectations fit its learner.
 
     Raises:
-        UserError: they do not fit.
+        UserError: they do not fit, or the profile does not.
     """
     phase = stage.phase
     executor = make_executor(profile, phase.learner, phase.data)

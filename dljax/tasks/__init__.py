@@ -1,1 +1,1 @@
-"""What is minimised, measured and made. Every function here takes models and returns a Task."""
+"""Tasks: losses, evaluations and samples. A function here takes models and returns a Task."""

@@ -24,18 +24,18 @@ def adversarial(
         generator:      -E log D(G(z))
 
     The discriminator sees real and made images as separate batches, each with its own BatchNorm
-    statistics, as in pytorch/examples; the generator moves after it, against it as it has become,
-    on noise of its own.
+    statistics, as in pytorch/examples. The generator moves second, against the discriminator just
+    updated and on other noise.
 
     Args:
-        generator: ``(noise [b, latent], train=...) -> image``.
-        discriminator: ``(image, train=...) -> logit [b]``.
+        generator: called as ``generator(noise [b, latent], train=...) -> image [b, h, w, c]``.
+        discriminator: called as ``discriminator(image, train=...) -> logit [b]``.
         latent: length of the standard normal noise.
         real: the discriminator's target for real images; 0.9 is the one-sided smoothing of Salimans
             et al. 2016, arXiv:1606.03498, section 3.4.
 
-    Batch: ``image`` in -1..1, the generator's range. Evaluation: ``real`` and ``fake``, the probability
-    of being real that D gives to a real and to a made image. They do not say whether the samples are
+    Batch: ``image`` [b, h, w, c] in -1..1, the generator's range. Evaluation: ``real`` and ``fake``,
+    D's probability that a real and a made image are real. They do not say whether the samples are
     good: two untrained networks score 1/2 and 1/2. Judge ``sample`` (``dljax.analysis.distances``).
     """
 

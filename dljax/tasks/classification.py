@@ -13,15 +13,15 @@ from dljax.types import Array, Batch, Mean, Task
 
 
 def check_labels(logits: Array, label: Array | np.ndarray, ignore: int | None = None) -> None:
-    """Hold labels to the logits that they are compared with.
+    """Check that labels fit the logits they are compared with.
 
     Args:
         logits: [..., classes], or its shape.
-        label: [...] integers; the values are looked at where they are known (a host array).
+        label: [...] integers; of a host array the values are checked too.
         ignore: a label that does not count.
 
     Raises:
-        UserError: another type or shape, or a label that is no class; it names the labels seen.
+        UserError: another type or shape, or a label that is no class; with some of the labels.
     """
     classes, seen = logits.shape[-1], ""
     if isinstance(label, np.ndarray):
@@ -49,7 +49,7 @@ def check_labels(logits: Array, label: Array | np.ndarray, ignore: int | None = 
 def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
     """-log softmax(logits)[label] in nats, [..., classes] and [...] -> [...] float32.
 
-    NaN where a label is no class, so that training stops at it.
+    The loss is NaN where a label is no class, so that training stops there.
 
     Args:
         smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
@@ -66,7 +66,17 @@ def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
 def scored(
     logits: Array, batch: Batch, train: bool, *, smoothing: float = 0.0, ignore: int | None = None
 ) -> Values:
-    """``loss`` (nats, smoothed in training alone) and ``accuracy`` over all labels that count."""
+    """Means of ``loss`` (nats, smoothed in training alone) and ``accuracy`` over labels that count.
+
+    Args:
+        logits: [..., classes].
+        batch: ``label`` integers [...], perhaps ``mask`` of their leading axes.
+        smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
+        ignore: a label that does not count.
+
+    Raises:
+        UserError: labels of another type or shape than the logits ask for.
+    """
     logits, label = logits.astype(jnp.float32), batch["label"]
     check_labels(logits, label, ignore)
     counts = weights(batch, None if ignore is None else label != ignore)

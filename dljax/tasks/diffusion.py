@@ -22,18 +22,19 @@ Sampler = Callable[[PyTree, Key], Array]  # (params, key) -> images
 
 
 class Schedule(NamedTuple):
-    """beta_t and the product of (1 - beta) up to t, each [T]; t counts from 0."""
+    """A noise schedule: beta_t and the product of (1 - beta) up to t, float32 [T]; t counts from 0."""
 
     beta: np.ndarray
     signal: np.ndarray  # the paper's alpha-bar
 
     @property
     def steps(self) -> int:
+        """T, the number of times."""
         return len(self.beta)
 
 
 def linear_schedule(steps: int = 1000, low: float = 1e-4, high: float = 0.02) -> Schedule:
-    """beta rising linearly, Ho et al. section 4."""
+    """A schedule whose beta rises linearly from ``low`` to ``high``, Ho et al. section 4."""
     beta = np.linspace(low, high, steps)
     return Schedule(beta.astype(np.float32), np.cumprod(1.0 - beta).astype(np.float32))
 
@@ -44,7 +45,13 @@ def _like(per_example: Array, x: Array) -> Array:
 
 
 def q_sample(schedule: Schedule, image: Array, time: Array, noise: Array) -> Array:
-    """x_t = sqrt(signal_t) x_0 + sqrt(1 - signal_t) eps, equation 4."""
+    """Noised images x_t = sqrt(signal_t) x_0 + sqrt(1 - signal_t) eps, equation 4.
+
+    Args:
+        image: x_0 [b, ...].
+        time: t, integers [b].
+        noise: eps, of ``image``'s shape.
+    """
     signal = jnp.asarray(schedule.signal)[time]
     return _like(jnp.sqrt(signal), image) * image + _like(jnp.sqrt(1.0 - signal), image) * noise
 
@@ -55,11 +62,11 @@ def diffusion(
     """Mean squared error of the predicted noise at a random time: L_simple, equation 14.
 
     Args:
-        model: called as ``model(x_t, time [b] int32, train=...) -> eps``.
-        shape: of one image, [h, w, c]; with it the task samples, by DDIM in 50 steps.
-        schedule: of the noise; by default the paper's, 1000 steps.
+        model: called as ``model(x_t, time [b] int32, train=...) -> eps`` of ``x_t``'s shape.
+        shape: of one image, [h, w, c]; where it is given the task samples, by DDIM in 50 steps.
+        schedule: of the noise; by default the paper's, 1000 times.
 
-    Batch: ``image`` in -1..1. Evaluation: ``loss`` at one time and one noise per image.
+    Batch: ``image`` [b, ...] in -1..1. Evaluation: ``loss`` at one time and one noise per image.
     """
     noising = schedule or linear_schedule()
 
@@ -99,7 +106,12 @@ def diffusion(
 def sampling(
     model: nn.Module, shape: tuple[int, ...], kind: Callable[..., Sampler], **options: Any
 ) -> Sample:
-    """A task's ``sample`` by a sampler, ``ddim`` or ``ancestral``, of images of ``shape`` [h, w, c]."""
+    """The ``sample`` of a diffusion task: images of ``shape`` [h, w, c] in 0..1.
+
+    Args:
+        kind: ``ddim`` or ``ancestral``.
+        options: of ``kind``.
+    """
 
     def predict(variables, x, time):
         given = variables.params[MODEL], variables.extra[MODEL]
@@ -120,7 +132,7 @@ def sampler(
     steps: int = 0,
     eta: float = 1.0,
 ) -> Sampler:
-    """A function from noise to images in -1..1, compiled when first called; do not jit it.
+    """A function (params, key) -> images in -1..1, compiled when first called; do not jit it.
 
     With the predicted x_0 clipped to -1..1 and s < t the next time on the way down,
 
@@ -134,14 +146,14 @@ def sampler(
     Args:
         predict: (params, x_t, time) -> eps, e.g. the model with its averaged parameters.
         shape: of the images, [n, h, w, c].
-        schedule: the one that the model was trained with; by default the paper's.
-        steps: how many of the schedule's times are visited, evenly spaced from the last to the first
-            (the last alone, where it is 1); 0 visits all.
+        schedule: of the model's training; by default the paper's.
+        steps: number of the schedule's times that are visited, evenly spaced from the last to the
+            first (1 visits the last alone); 0 visits all.
         eta: share of fresh noise, 0..1.
     """
     noising = schedule or linear_schedule()
     count = steps or noising.steps
-    # From the top: the noise that sampling starts from is an image of the last time, whatever follows.
+    # The last time always comes first: pure noise is an image of that time.
     spaced = np.linspace(0, noising.steps - 1, max(count, 2))[::-1][:count]
     times = np.round(spaced).astype(np.int32)
     signal_s = np.append(noising.signal[times[1:]], np.float32(1.0))

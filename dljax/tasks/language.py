@@ -1,4 +1,4 @@
-"""The next token, from those before it."""
+"""Prediction of the next token from the tokens before it."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -12,6 +12,9 @@ from dljax.types import Mean, Task
 
 def language(model: nn.Module) -> Task:
     """Mean cross-entropy of ``model(tokens) -> logits [b, t, v]`` with the token that came next.
+
+    Args:
+        model: called as ``model(tokens [b, t], train=...)``.
 
     Batch: ``tokens`` and ``targets`` int32 [b, t]; a target below 0 does not count. Evaluation:
     ``loss`` in nats and ``accuracy``, per target that counts; perplexity is exp(loss).

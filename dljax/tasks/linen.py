@@ -11,7 +11,7 @@ from dljax.types import Extra, Key, Params, PyTree
 
 
 def streams(key: Key) -> dict[str, Key]:
-    """The streams of randomness a module may ask for: "dropout", and "noise" for latent draws."""
+    """Streams of randomness for a module: "dropout", and "noise" for latent draws."""
     return {name: jax.random.fold_in(key, i) for i, name in enumerate(("dropout", "noise"))}
 
 
@@ -41,7 +41,13 @@ def initialize(key: Key, modules: Mapping[str, Any]) -> tuple[Params, Extra]:
 def forward(
     module: nn.Module, params: PyTree, extra: PyTree, *inputs: Any, key: Key | None, train: bool
 ) -> tuple[Any, PyTree]:
-    """The module's output, and its collections after the pass (unchanged unless ``train``)."""
+    """The module's output, and its collections after the pass (unchanged unless ``train``).
+
+    Args:
+        extra: the collections beside ``params``.
+        inputs: positional arguments.
+        key: of the module's randomness; None where it draws nothing.
+    """
     variables = {"params": params, **extra}
     rngs = None if key is None else streams(key)
     if not (train and extra):

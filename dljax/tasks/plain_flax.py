@@ -1,7 +1,7 @@
-"""Flax's own layers, made to see the whole batch where a step sees some of its rows.
+"""Flax's own layers in a step that sees only some rows of the batch (see ``dljax.axes``).
 
-A user's model may hold ``nn.Dropout`` and ``nn.BatchNorm`` as they are. Alone, dropout would draw the
-same mask for every microbatch and every device, and each device would keep its own statistics.
+A user's model may hold ``nn.Dropout`` and ``nn.BatchNorm`` as they are. Left alone, dropout would draw
+the same mask for every microbatch and every device, and every device would keep other statistics.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from dljax.types import Array, Key
 def over_the_whole_batch(
     call: Callable, args: tuple, kwargs: dict[str, Any], context: nn.module.InterceptorContext
 ) -> Any:
-    """Interceptor for ``nn.intercept_methods``; the identity where the batch at hand is the whole.
+    """Interceptor for ``nn.intercept_methods``, without effect where a step sees the whole batch.
 
-    The first axis of what ``nn.Dropout`` is given must be the examples.
+    The first axis of ``nn.Dropout``'s input must be the examples.
 
     Raises:
-        UserError: a layer with randomness of its own that cannot be divided.
+        UserError: attention whose dropout differs between examples; its draws cannot be divided.
     """
     layer = context.module
     if context.method_name == "__call__":

@@ -1,4 +1,4 @@
-"""Tasks beside each other: players under other names, and models that others rest on."""
+"""Tasks that share a state: under other names, or on the output of a fixed model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from dljax.types import Aux, Batch, Key, Params, Task, Variables
 
 
 def called(task: Task, **names: str) -> Task:
-    """The same task, its players under other names: ``called(variational(net), model="vae")``.
+    """The same task with its players under other names: ``called(variational(net), model="vae")``.
 
-    Players of other tasks in the same state are left alone, and seen by no loss of this one.
+    Its losses neither see nor change the players of other tasks in the same state.
 
     Args:
-        names: a player of the task -> its name in the state.
+        names: player of the task -> its name in the state.
     """
     known = {name: names.get(name, name) for name in task.losses}
 
@@ -52,16 +52,16 @@ def called(task: Task, **names: str) -> Task:
 
 
 def resting_on(task: Task, base: Task, see: Any, show: Any = None) -> Task:
-    """The task on batches that a fixed model makes of the data, as latent diffusion is.
+    """The task on batches that a fixed model makes of the data, as in latent diffusion.
 
-    The base's players are in the state, so that they are saved and go on from the phase that trained
-    them, and none of them moves: no gradient reaches them.
+    The fixed players are in the state, so that they are saved and go on from the phase that trained
+    them. No gradient reaches them.
 
     Args:
-        task: of the players that move.
+        task: trains the other players.
         base: initializes the fixed players; its losses are not used.
-        see: (variables, batch) -> the batch that ``task`` is given.
-        show: (variables, samples of the task) -> samples; by default they stay as they are.
+        see: (variables, batch) -> the batch for ``task``.
+        show: (variables, samples of ``task``) -> samples; by default they stay as they are.
     """
 
     def seen(params, extra, batch):

@@ -1,4 +1,4 @@
-"""Reconstruction through a latent code."""
+"""Reconstruction of images through a latent code."""
 
 from functools import partial
 from typing import Any
@@ -14,9 +14,9 @@ from dljax.types import Array, Aux, Task
 
 
 def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
-    """KL(N(mean, exp(log_var)) || N(0, 1)) in nats, [b, z] -> [b].
+    """KL(N(mean, exp(log_var)) || N(0, 1)) in nats, [b, z] and [b, z] -> [b].
 
-    = 1/2 sum(mean^2 + var - 1 - log var), Kingma & Welling 2014, appendix B.
+    Equal to 1/2 sum(mean^2 + var - 1 - log var), Kingma & Welling 2014, appendix B.
     """
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=-1)
 
@@ -49,7 +49,7 @@ def variational(model: nn.Module) -> Task:
         return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
     def terms(params, extra, batch, key):
-        # Evaluated with train=True too: the bound is an expectation over draws of z.
+        # An evaluation has train=True too: the bound is an expectation over draws of z.
         output, changed = forward(
             model, params[MODEL], extra[MODEL], batch["image"], key=key, train=True
         )
@@ -63,7 +63,7 @@ def variational(model: nn.Module) -> Task:
         return terms(params, extra, batch, key)[0]
 
     def predict(variables, batch):
-        """The images, restored from the mean of their codes."""
+        """The images as restored from the means of their codes, [b, h, w, c] in 0..1."""
         given = variables.params[MODEL], variables.extra[MODEL]
         logits, _, _ = forward(model, *given, batch["image"], key=None, train=False)[0]
         return jax.nn.sigmoid(logits)

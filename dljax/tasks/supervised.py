@@ -10,15 +10,15 @@ import jax.numpy as jnp
 from dljax.tasks.linen import forward, initialize
 from dljax.types import Array, Aux, Batch, Mean, Measures, Task, Variables
 
-MODEL = "model"  # the one player's name
+MODEL = "model"  # name of a task's one player
 Values = Mapping[str, Array | Mean]
 
 
 def weights(batch: Batch, counts: Array | None = None) -> Array | None:
-    """How much each value counts: the batch's ``mask``, times ``counts``; None where all count once.
+    """Weights of a batch's values: its ``mask`` times ``counts``; None where all count once.
 
     Args:
-        counts: [b, ...], 1 or True where a value counts by itself (a pixel, a token).
+        counts: [b, ...], 1 or True where a value (a pixel, a token) counts.
     """
     mask = batch.get("mask")
     if mask is None or counts is None:
@@ -27,7 +27,7 @@ def weights(batch: Batch, counts: Array | None = None) -> Array | None:
 
 
 def means(values: Values, batch: Batch) -> Measures:
-    """Values per row as Means over the rows that count; a Mean stays as it is."""
+    """Means of values per row, [b, ...], over the rows that count; a Mean stays as it is."""
     return {
         name: x if isinstance(x, Mean) else Mean.of(x, weights(batch)) for name, x in values.items()
     }
@@ -39,7 +39,7 @@ def image(batch: Batch) -> tuple:
 
 
 def accept(output: Any, batch: Batch) -> None:
-    """Find nothing wrong."""
+    """Accept any output."""
 
 
 def supervised(
@@ -48,14 +48,14 @@ def supervised(
     measured: Callable[[Any, Batch, bool], Values],
     fits: Callable[[Any, Batch], None] = accept,
 ) -> Task:
-    """The task of one model that minimises "loss".
+    """The task of one model that minimizes "loss".
 
     Args:
         model: called as ``model(*inputs(batch), train=...)``.
         inputs: the model's arguments in a batch.
         measured: (output, batch, train) -> name -> values per row, [b, ...], or a ``Mean`` that has
             taken ``weights`` into account.
-        fits: (output's shape, a host batch): raises UserError where they do not belong together.
+        fits: (abstract output, host batch): raises UserError where the two do not fit.
     """
 
     def init(key, batch):

@@ -7,8 +7,10 @@ from dljax.weights.mapping import Entry, reshaped
 
 
 def entries(model: Any) -> list[Entry]:
-    """The map for a GAT; PyG keeps the heads of the attention vectors behind an axis of one, and
-    those of the bias joined.
+    """The map for a GAT.
+
+    In PyG's arrays an axis of one precedes the heads of attention vectors, and a bias has its heads
+    joined.
     """
     out = []
     layers = ((model.heads, model.features), (model.output_heads, model.classes))

@@ -7,10 +7,12 @@ DENSE = (1, 0)  # [out, in] there
 
 
 def conv(here: str, there: str, bias: bool = True) -> list[Entry]:
+    """Conv2d."""
     return _layer(here, there, "kernel", CONV, bias)
 
 
 def dense(here: str, there: str, bias: bool = True) -> list[Entry]:
+    """Linear."""
     return _layer(here, there, "kernel", DENSE, bias)
 
 
@@ -30,6 +32,7 @@ def batch_norm(here: str, there: str) -> list[Entry]:
 
 
 def embed(here: str, there: str) -> list[Entry]:
+    """Embedding."""
     return [Entry(f"params/{here}/embedding", f"{there}.weight")]
 
 

@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 def renamed(entries: Iterable[Entry], old: str, new: str) -> list[Entry]:
     """The entries for a file whose names begin with ``new`` in place of ``old``.
 
-    ``renamed(entries, "", "module.")`` reads what torch's DataParallel saved.
+    ``renamed(entries, "", "module.")`` reads files that torch's DataParallel saved.
     """
 
     def rename(name: str) -> str:
@@ -76,8 +76,8 @@ def to_variables(entries: Iterable[Entry], state: Mapping[str, Any]) -> dict[str
     """The collections here, from the flat arrays there.
 
     Returns:
-        ``{"params": ..., "batch_stats": ...}``: nested, of arrays that may be views of those in
-        ``state``.
+        ``{"params": ..., "batch_stats": ...}``: nested, of arrays that may share memory with those
+        in ``state``.
 
     Raises:
         UserError: an array is missing, is not in the map, or has another rank or shape than its entry.

@@ -1,7 +1,7 @@
 """Starts of a phase: from a file of weights, from another run.
 
-A start is (the last phase's final state or None, a fresh state) -> the phase's first state. Those here
-give some players other variables; the rest go on as they do without one (``experiment.go_on``).
+A start is (the last phase's final state or None, a fresh state) -> the phase's first state. The starts
+here give some players other variables; all other players go on as by ``experiment.go_on``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def load(
 
     Args:
         file: safetensors or npz, with the names of ``entries``.
-        keep: path ("params/head/kernel") -> whether that variable stays fresh, e.g. a classifier's
+        keep: path ("params/head/kernel") -> True where that variable stays fresh, e.g. a classifier's
             last layer; the file may have it in any shape, or not at all.
 
     Raises:
@@ -52,8 +52,10 @@ def from_run(
     step: int | None = None,
     keep: Callable[[str], bool] = lambda path: False,
 ) -> Start:
-    """The start of some players from a checkpoint of another run: with the variables that it would be
-    used with, the moving average where it has one. Its folder is only read, also while it trains.
+    """The start of some players from a checkpoint of another run.
+
+    They begin with the variables by which that run is evaluated: the moving average where it has
+    one. Its folder is only read, and may belong to a run that is training.
 
     Args:
         players: of that run; by default all.
@@ -160,7 +162,7 @@ def _by_path(tree: PyTree) -> dict[str, Any]:
 def _filled(
     fresh: dict[str, PyTree], found: Mapping[str, PyTree], keep: Callable[[str], bool], what: str
 ) -> dict[str, PyTree]:
-    """``fresh`` with the leaves of ``found``, in the type and on the devices of those they replace."""
+    """``fresh`` with the leaves of ``found``, in the types and on the devices of its own leaves."""
     old, new = _by_path(fresh), _by_path(found)
     wanted = {path for path in old if not keep(path)}
     missing = sorted(wanted - new.keys())

@@ -3,8 +3,8 @@
     dljax train experiments/autoencoders/vae.py
     dljax train experiments/autoencoders/vae.py --claim mnist
 
-Grey levels in 0..1 are the targets of the pixels' Bernoulli, not binarised (as in pytorch/examples). On
-digits most of the bound is the entropy of the grey levels themselves, so it does not compare with
+Gray levels in 0..1 are the targets of the pixels' Bernoulli, not binarized (as in pytorch/examples). On
+digits most of the bound is the entropy of the gray levels themselves, so it does not compare with
 MNIST's. A quarter of a minute on one core for digits, a minute on 2 for MNIST.
 """
 

@@ -7,7 +7,7 @@ per 256 images that is reached in five epochs, crops of random size and shape, n
 BatchNorm, blocks that start as the identity. Unlike theirs, but as in He, T. et al. 2018
 (arXiv:1812.01187): the warm-up begins at 0 (theirs at 0.1, the rate of one batch of 256), a cosine
 follows (theirs falls to a tenth after epochs 30, 60 and 80), labels are smoothed, no bias decays.
-Unlike both, the output layer starts from Flax's initialiser (Goyal's from a deviation of 0.01).
+Unlike both, the output layer starts from Flax's initializer (Goyal's from a deviation of 0.01).
 Not yet run.
 """
 

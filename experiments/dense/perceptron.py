@@ -19,7 +19,7 @@ SMALL = {"batch": 8}
 
 
 def pair(source: Arrays, zero: int, one: int) -> Arrays:
-    """The examples of two classes, labelled 0 and 1."""
+    """The examples of two classes, labeled 0 and 1."""
     label = source.arrays["label"]
     chosen = (label == zero) | (label == one)
     return Arrays(
@@ -28,7 +28,7 @@ def pair(source: Arrays, zero: int, one: int) -> Arrays:
 
 
 def weights(variables, key):
-    """Where ink speaks for ``one`` (white) and for ``zero`` (black)."""
+    """A look: the weights, white where ink speaks for ``one``, black where for ``zero``."""
     kernel = variables.params["model"]["weight"].reshape(8, 8, 1, 1)
     return pictures.filters(kernel, enlarge=32)
 

@@ -5,8 +5,8 @@
 
 The paper's setting: Adam at 0.005, dropout 0.6 on inputs and attention, L2 of 5e-4. The paper stops
 after 100 epochs without a better validation score; here each run has all its epochs, and the parameters
-of the epoch with the lowest validation loss count. "digits" is the nearest-neighbour graph of
-scikit-learn's digits, of which ten per class are labelled. Half a minute on 2 cores, or twelve minutes
+of the epoch with the lowest validation loss count. "digits" is the nearest-neighbor graph of
+scikit-learn's digits, of which ten per class are labeled. Half a minute on 2 cores, or twelve minutes
 on one for the ten seeds on Cora, which are held to the paper's mean less its spread.
 """
 

@@ -5,7 +5,7 @@
 
 The paper's setting: Adam at 0.01, dropout 0.5, L2 of 5e-4 on the first layer, 200 epochs; the last
 epoch's parameters are the result (the paper may stop earlier, on validation). "digits" is the
-nearest-neighbour graph of scikit-learn's digits, of which ten per class are labelled. Ten seconds on 2
+nearest-neighbor graph of scikit-learn's digits, of which ten per class are labeled. Ten seconds on 2
 cores, or three minutes for the ten seeds on Cora.
 """
 

@@ -4,7 +4,7 @@ Table 1; the small model of the paper's program: test perplexity 115, a loss of 
     dljax train experiments/recurrent/lstm_ptb.py --data FOLDER
 
 The program's setting: 20 windows of 20 words, SGD at 1.0 for five epochs and halved after each from
-the fifth on, 13 epochs, gradients (summed over time) clipped at 5. It carries the state from each
+the fifth on, 13 epochs, gradients (summed over time) clipped at 5. It keeps the state from each
 window into the next; here every training window starts from zero, and windows of 350 words measure.
 Not yet run (hours on 2 cores).
 """

@@ -23,7 +23,7 @@ SMALL = {"variant": "tiny", "batch": 8}
 
 
 def half(source: Arrays, first: int) -> Arrays:
-    """The five digits from ``first`` on, labelled 0 to 4."""
+    """The five digits from ``first`` on, labeled 0 to 4."""
     label = source.arrays["label"] - first
     chosen = (label >= 0) & (label < 5)
     return Arrays({"image": source.arrays["image"][chosen], "label": label[chosen]})

@@ -1,4 +1,4 @@
-"""DCGAN: its parts, and the game they play."""
+"""DCGAN: its two networks, and their losses."""
 
 import jax
 import jax.numpy as jnp

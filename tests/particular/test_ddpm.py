@@ -1,4 +1,4 @@
-"""DDPM's network: no guess before training, and samples that follow from the first noise."""
+"""DDPM's network: zero output before training, and samples determined by the first noise."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""GAT: the formula, over a dense matrix of neighbours."""
+"""GAT: the formula, over a dense matrix of neighbors."""
 
 import numpy as np
 from architectures import graph

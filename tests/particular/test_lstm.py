@@ -43,7 +43,7 @@ def test_penn_treebank_rate_is_the_programs(key):
     state, update = jax.jit(phase.learner.init)(key, batch), jax.jit(phase.learner.update)
 
     def moved(step):
-        """How far one update goes at that count of the schedule: the gradient is the same one."""
+        """The length of one update at this count of the schedule, for one and the same gradient."""
         opt = jax.tree.map(lambda count: jnp.full_like(count, step), state.opt)
         after, metrics = update(state._replace(opt=opt), batch)
         return optax.tree.norm(optax.tree.sub(after.params, state.params)), metrics

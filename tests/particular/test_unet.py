@@ -1,4 +1,4 @@
-"""U-Net: its start, and maps of the input's size."""
+"""U-Net: its initial weights, and maps of the input's size."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from dljax.tasks.segmentation import segmentation
 
 
 def test_unet_starts_at_the_paper_s_deviation(key):
-    """sqrt(2 / N), Ronneberger et al. section 3; counted layer by layer, not by the initialiser."""
+    """sqrt(2 / N), Ronneberger et al. section 3; counted layer by layer, not by the initializer."""
     model = models.build(unet, "small")
     params = jax.jit(lambda k: model.init(k, jnp.zeros((1, 16, 16, 1)), train=False))(key)["params"]
     seen = 0

@@ -1,4 +1,4 @@
-"""VAE: the bound of a network whose answer is known."""
+"""VAE: the bound of a network whose value is known in closed form."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from dljax.tasks.reconstruction import variational
 
 
 def test_bound_of_a_network_of_zeros(key):
-    """Logits 0 cost log 2 for every pixel whatever its grey, and the posterior is the prior."""
+    """Logits 0 cost log 2 for every pixel whatever its gray, and the posterior is the prior."""
     task = variational(models.build(vae, "tiny"))
     batch = {"image": jax.random.uniform(key, (3, 28, 28, 1))}
     params, extra = jax.jit(task.init)(key, batch)

@@ -137,7 +137,7 @@ def _fake(name: str) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
 def load(
     folder: str = "", name: str = "cora", *, fake: bool = False
 ) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
-    """(train, validation, test): one graph, 20 labelled nodes per class, 500 and 1,000 nodes.
+    """(train, validation, test): one graph, 20 labeled nodes per class, 500 and 1,000 nodes.
 
     Features are divided by their row's sum, as in the papers.
 

@@ -1,5 +1,5 @@
 """A graph over scikit-learn's 1,797 handwritten digits: each is linked to the nearest others, and
-few are labelled. Semi-supervised classification on real data that installs with the package.
+few are labeled. Semi-supervised classification on real data that installs with the package.
 """
 
 import functools

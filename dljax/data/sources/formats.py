@@ -1,4 +1,4 @@
-"""Labelled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
+"""Labeled images in local files: idx, npz, and a folder per class. Nothing here unpickles."""
 
 import gzip
 import os
@@ -241,7 +241,7 @@ def _from_npz(folder: Path) -> tuple[list[Path], dict[str, Examples]] | None:
 
 
 def labelled_images(folder: Path, shape: tuple[int, int, int], classes: int) -> dict[str, Examples]:
-    """Train and test splits, in whichever of these layouts the folder has.
+    """Train and test splits of a folder in one of these layouts.
 
     - idx, .gz or not: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-...``;
     - npz: ``train.npz`` and ``test.npz`` with image and label, or one file with x_train, y_train,

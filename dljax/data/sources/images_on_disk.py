@@ -70,5 +70,5 @@ class ImageRecords:
 
 
 def folder(path: Path, like: Path | None = None) -> ImageFiles:
-    """A folder with one folder of images per class, labelled by ``formats.class_folders``."""
+    """A folder with one folder of images per class, labeled by ``formats.class_folders``."""
     return ImageFiles(*formats.class_folders(path, like))

@@ -103,7 +103,7 @@ class DCGAN(nn.Module):
         stages: doublings; the images have sides of ``base * 2**stages``.
         latent: length of the noise.
         bias: add one to the discriminator's first layer. Without it BatchNorm makes that network blind
-            to the contrast of a batch as a whole, and with only two stages the generator fades to grey.
+            to the contrast of a batch as a whole, and with only two stages the generator fades to gray.
     """
 
     channels: int = 3
@@ -138,5 +138,6 @@ PUBLISHED = {
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """The noise for two images."""
     latent = VARIANTS[variant].get("latent", 100)
     return {"noise": ShapeDtypeStruct((2, latent), jnp.float32)}

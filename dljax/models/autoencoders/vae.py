@@ -79,4 +79,5 @@ PUBLISHED = {"20": 652_824}  # 784-400-(20, 20) and 20-400-784, with biases
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two gray images of 28x28 pixels."""
     return {"image": ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)}

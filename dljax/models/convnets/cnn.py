@@ -59,4 +59,5 @@ PUBLISHED = {"course": 34_826, "keras": 1_199_882, "transfer": 600_165}  # with 
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two gray images of 28x28 pixels."""
     return {"image": ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)}

@@ -46,4 +46,5 @@ PUBLISHED = {"5": 61_706}  # with biases; the dense-C3 28x28 form
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two gray images of 28x28 pixels."""
     return {"image": ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)}

@@ -1,7 +1,7 @@
 """ResNet. He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, Table 1.
 
 v1.5: a bottleneck halves the map in its 3x3 convolution, not in the first 1x1 as in the paper
-(0.5 % better; what torchvision and everyone since train).
+(0.5 % better; torchvision and everyone since train this form).
 """
 
 from functools import partial
@@ -120,5 +120,6 @@ PUBLISHED = {
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two color images of 224x224 pixels, 16x16 for "tiny"."""
     side = 16 if variant == "tiny" else 224
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

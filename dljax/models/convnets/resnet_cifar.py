@@ -71,5 +71,6 @@ PUBLISHED = {"20": 269_722, "32": 464_154, "44": 658_586, "56": 853_018, "110": 
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two color images of 32x32 pixels, 8x8 for "tiny"."""
     side = 8 if variant == "tiny" else 32
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

@@ -39,4 +39,5 @@ PUBLISHED = {"128": 101_770, "512-512": 669_706, "800": 636_010}  # 28x28 input,
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two gray images of 28x28 pixels."""
     return {"image": ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)}

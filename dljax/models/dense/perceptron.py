@@ -41,4 +41,5 @@ PUBLISHED = {"tiny": 3, "64": 65, "784": 785}  # one weight per input, and w0
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two flat images."""
     return {"image": ShapeDtypeStruct((2, VARIANTS[variant]["inputs"]), jnp.float32)}

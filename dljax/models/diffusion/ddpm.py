@@ -138,6 +138,7 @@ PUBLISHED = {"cifar10": 35_746_307}  # diffusers' UNet2DModel with google/ddpm-c
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two images and their times."""
     channels = VARIANTS[variant].get("channels", 3)
     side = 32 if channels == 3 else 16
     return {

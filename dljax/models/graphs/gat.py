@@ -1,6 +1,6 @@
 """GAT. Velickovic et al. 2018, Graph Attention Networks, arXiv:1710.10903, section 3.3 (Cora).
 
-a_ij = softmax over the neighbours j of i:  LeakyReLU(p_target . W h_i + p_source . W h_j)
+a_ij = softmax over the neighbors j of i:  LeakyReLU(p_target . W h_i + p_source . W h_j)
 h_i' = sum over j:  a_ij W h_j
 """
 
@@ -50,7 +50,7 @@ class GraphAttention(nn.Module):
 
 class GAT(nn.Module):
     """Attention, ELU, attention; the heads joined within and averaged at the end. Dropout is on
-    each layer's input and on its normalised attention.
+    each layer's input and on its normalized attention.
     """
 
     classes: int = 7

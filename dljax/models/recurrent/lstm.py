@@ -109,4 +109,5 @@ PUBLISHED = {"small": 4_651_600, "medium": 19_775_200, "large": 66_022_000}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two windows of 35 tokens, 6 for "tiny"."""
     return {"tokens": ShapeDtypeStruct((2, 6 if variant == "tiny" else 35), jnp.int32)}

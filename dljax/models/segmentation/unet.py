@@ -79,5 +79,6 @@ PUBLISHED = {
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two images of 32x32 pixels."""
     channels = 3 if variant == "3to1" else 1
     return {"image": ShapeDtypeStruct((2, 32, 32, channels), jnp.float32)}

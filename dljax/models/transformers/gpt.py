@@ -193,4 +193,5 @@ PUBLISHED = {
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Two full contexts of tokens."""
     return {"tokens": ShapeDtypeStruct((2, VARIANTS[variant].get("context", 1024)), jnp.int32)}
