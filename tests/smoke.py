@@ -47,9 +47,7 @@ def shortened(experiment: Experiment, steps: int, evals: bool = True) -> Experim
             steps=steps,
             every=0,
             evals={
-                name: data
-                if getattr(data.source, "whole", False)
-                else replace(data, source=Head(data.source, 16))
+                name: data if data.whole else replace(data, source=Head(data.source, 16))
                 for name, data in phase.evals.items()
             },
         )

@@ -106,6 +106,51 @@ def test_numbers_of_a_look_are_metrics(tmp_path):
     assert "look/best" in report
 
 
+@pytest.mark.parametrize("kind", ["number", "picture"])
+def test_a_look_that_a_kill_cut_off_is_made_up_for(kind, tmp_path):
+    """Killed between the last save and the look after it: the run that goes on looks then."""
+    path, made = tmp_path / "run", {"number": {"score": 1.0}, "picture": "words"}[kind]
+    expect = (Expect("look/score", ">=", 1.0),) if kind == "number" else ()
+    experiment = toy(looks={"look": lambda *_: made}, evals={}, expect=expect)
+    run(experiment, PROFILE, path, quiet=True)
+    rows = (path / "metrics.jsonl").read_text().splitlines(keepends=True)
+    # As the kill leaves the folder.
+    (path / "result.json").unlink()
+    (path / "metrics.jsonl").write_text("".join(r for r in rows if "look/" not in r))
+    for picture in path.glob("pictures/*"):
+        picture.unlink()
+    result = run(experiment, PROFILE, path, quiet=True)
+    assert (path / "metrics.jsonl").read_text() == "".join(rows)
+    if kind == "number":
+        assert result.verdict == {"look/score >= 1": True}
+    else:
+        assert [p.name for p in path.glob("pictures/*")] == ["look_0000020.txt"]
+
+
+def test_rows_past_the_checkpoint_are_nobodys(tmp_path):
+    """Neither the verdict nor the choice of the best takes what a lost stretch had measured."""
+    path, profile = tmp_path / "run", replace(PROFILE, keep=1)
+    (phase,) = toy().phases
+    learner = phase.learner._replace(evaluate=lambda s, b: {"score": Mean(s.step * 1.0, 1.0)})
+    given = {"learner": learner, "every": 10, "expect": (Expect("test/score", "<=", 30.0),)}
+    run(toy(**given, steps=20), profile, path, quiet=True)
+    (path / "result.json").unlink()
+    with (path / "metrics.jsonl").open("a") as rows:
+        rows.write(json.dumps({"step": 30, "test/score": -1.0, "lost/score": 5.0}) + "\n")
+    result = run(toy(**given, steps=40), profile, path, quiet=True)
+    assert result.metrics["test/score"] == 40 and "lost/score" not in result.metrics
+    assert saved_steps(path) == [10, 40], "the lowest score was measured after 10 steps"
+
+
+def test_a_later_phase_is_checked_before_the_first_is_trained(tmp_path):
+    (phase,) = toy().phases
+    source = Arrays({"image": np.zeros((8, 4), np.float32), "label": np.full(8, 7, np.int32)})
+    phases = (replace(phase, name="a"), replace(phase, name="b", data=Pipeline(source, 4)))
+    with pytest.raises(UserError, match="labels are 7 where the model has 2 outputs"):
+        run(toy(phases=phases, expect=()), PROFILE, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_looks_get_the_variables_that_are_evaluated(tmp_path):
     """The moving average, and of several seeds the first."""
     seen = []

@@ -244,6 +244,11 @@ class EvalSet:
         if len(self.source) < 1:
             raise UserError("the dataset is empty: nothing to evaluate on")
 
+    @property
+    def whole(self) -> bool:
+        """True where the one batch is one whole example, for every device."""
+        return getattr(self.source, "whole", False)
+
     def batches(self, size: int) -> Iterator[Examples]:
         """Batches of equal length, the last one padded.
 
@@ -255,7 +260,7 @@ class EvalSet:
         """
         if size < 1:
             raise UserError(f"batches of {size}: expected a whole number above 0")
-        if getattr(self.source, "whole", False):
+        if self.whole:
             yield self.transform(self.source.gather(np.arange(1)), np.zeros(1, np.uint64))
             return
         rows = -(-len(self.source) // getattr(self.source, "per", 1))
@@ -278,7 +283,7 @@ def extremes(data: Pipeline | EvalSet) -> Examples:
     are no examples.
     """
     source = data.source
-    if getattr(source, "whole", False) or getattr(source, "per", 1) > 1:
+    if data.whole or getattr(source, "per", 1) > 1:
         return data.batch(0) if isinstance(data, Pipeline) else next(data.batches(2))
     at = np.array([0, len(source) - 1])
     label = getattr(source, "arrays", {}).get("label")

@@ -150,7 +150,8 @@ def keep_best(
     """
 
     def judged(state: State, batch: Batch) -> Scalar:
-        return axes.total(learner.evaluate(state, held_out(batch))[metric]).value
+        score = axes.total(learner.evaluate(state, held_out(batch))[metric])
+        return jnp.where(score.count > 0, score.value, jnp.inf)  # of nothing, none is the best
 
     def within(state: State) -> State:
         return state._replace(extra={k: v for k, v in state.extra.items() if k != "best"})

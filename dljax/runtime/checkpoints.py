@@ -167,8 +167,6 @@ class Checkpoints:
         self.read_only = read_only
         self.folder = (workdir / "checkpoints").absolute()
         self._ranks = Ranks(rankings)
-        for row in read_metrics(workdir):
-            self._ranks.note(row["step"], row)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy(
                 [policies.LatestN(keep), _Best(self._ranks)]
@@ -179,6 +177,10 @@ class Checkpoints:
         )
         try:
             self.manager = _Manager(self.folder, options=options)
+            steps = set(self.manager.all_steps())
+            for row in read_metrics(workdir):  # later ones go when the run goes on
+                if row["step"] in steps:
+                    self._ranks.note(row["step"], row)
         except OSError as error:
             raise self.failure(error) from None
 

@@ -104,7 +104,7 @@ class Jit:
     def _packed(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         self._programs.append("step")
         state, metrics = self.learner.update(state, batch)
-        return state, jnp.stack([metrics[name].astype(jnp.float32) for name in self.names])
+        return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in self.names])
 
     def _one(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         state, values = self._packed(state, batch)

@@ -31,7 +31,11 @@ class Log:
 
     def __init__(self, folder: RunDir, saved: Checkpoints, progress: Progress):
         self.folder, self.saved, self.progress = folder, saved, progress
-        self.newest: dict[str, Any] = newest(read_metrics(folder.path))
+        self.newest: dict[str, Any] = {}
+
+    def read(self) -> None:
+        """Take up the metrics that are in the run's folder."""
+        self.newest = newest(read_metrics(self.folder.path))
 
     def step(self, stage: Stage, row: dict[str, Any], done: int, write: bool) -> None:
         """Note the metrics of a step; they are in files only where ``write``."""
@@ -76,9 +80,14 @@ class Log:
         self.saved.note(done, {stage.prefix + n: self.newest[stage.prefix + n] for n in names})
 
     def lacks(self, stage: Stage, done: int) -> bool:
-        """True where the evaluations after ``done`` steps are due but were never written."""
-        if not stage.phase.evals or self.folder.finished():
+        """True where evaluations and looks after ``done`` steps are due but nothing came of them."""
+        parts = [f"{stage.prefix}{name}" for name in (*stage.phase.evals, *stage.phase.looks)]
+        if not parts or self.folder.finished():
             return False
         names = {n for row in read_metrics(self.folder.path) if row["step"] == done for n in row}
-        measured = tuple(f"{stage.prefix}{name}/" for name in stage.phase.evals)
-        return not any(name.startswith(measured) for name in names)
+        if any(name.startswith(tuple(f"{part}/" for part in parts)) for name in names):
+            return False
+        pictures = self.folder.path / "pictures"
+        return not any(
+            True for part in parts for _ in pictures.glob(f"{part.replace('/', '_')}_{done:07d}.*")
+        )

@@ -84,15 +84,16 @@ def run(
     with prepared(profile):
         hold(experiment.origin)
         stages = staged(experiment)
-        first = ready(
-            experiment, profile, stages[0]
-        )  # before there is a folder: a fault leaves none
+        # All phases, before there is a folder: a fault leaves none, and costs no phase before it.
+        executors = [ready(experiment, profile, stage) for stage in stages]
         with (
             RunDir(path, experiment, profile, anyway) as folder,
             Checkpoints(path, profile.keep, rankings) as saved,
             Stop() as stop,
         ):
-            return Run(experiment, profile, folder, saved, stop, quiet).to_its_end(stages, first)
+            return Run(experiment, profile, folder, saved, stop, quiet).to_its_end(
+                stages, executors
+            )
 
 
 def root_key(seed: int | tuple[int, ...], phase: int) -> Key:
@@ -123,11 +124,8 @@ class Run:
         self.log = Log(folder, saved, self.progress)
         self.compilations = 0
 
-    def to_its_end(self, stages: list[Stage], first: Jit) -> Result:
+    def to_its_end(self, stages: list[Stage], executors: list[Jit]) -> Result:
         """Train the steps left of every phase, give the verdict, write the report.
-
-        Args:
-            first: the executor of the first phase.
 
         Raises:
             UserError: the folder holds a later step than the experiment's last; and as ``run``.
@@ -139,6 +137,7 @@ class Run:
                     f"{path} holds step {self.begun_at}, past this experiment's end, {self.total}"
                 )
             self.folder.open(self.begun_at)
+            self.log.read()
             if self.folder.notice:
                 self.progress.say(self.folder.notice)
             if self.begun_at == self.total:
@@ -147,11 +146,8 @@ class Run:
                 )
             elif self.begun_at:
                 self.progress.say(f"going on from step {self.begun_at} in {path}")
-            for stage in stages:
+            for stage, executor in zip(stages, executors, strict=True):
                 if stage.end >= self.begun_at:
-                    executor = (
-                        ready(self.experiment, self.profile, stage) if stage.number else first
-                    )
                     state = self._train(stage, executor, state)
             self.saved.wait()
             held = verdict(self.experiment, self.log.newest)

@@ -44,9 +44,7 @@ def evaluate(executor: Jit, phase: Phase, state: State) -> dict[str, Any]:
     for name, data in phase.evals.items():
         sums: list[Measures] = []
         for number, batch in enumerate(data.batches(executor.eval_rows)):
-            sums.append(
-                executor.evaluate(state, batch, number, getattr(data.source, "whole", False))
-            )
+            sums.append(executor.evaluate(state, batch, number, data.whole))
             jax.block_until_ready(sums[-_AHEAD:][:1] if number >= _AHEAD else [])
         for metric in sums[0]:
             given = jax.device_get([each[metric] for each in sums])

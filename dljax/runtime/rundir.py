@@ -205,9 +205,7 @@ class RunDir:
 
     def _store(self, origin: Origin, record: dict[str, Any]) -> None:
         store(origin, self.path / "code")
-        temporary = self.path / "record.json.tmp"
-        temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
-        temporary.replace(self.path / "record.json")
+        write_text(self.path / "record.json", json.dumps(record, indent=1, default=str) + "\n")
 
     def _same(self, record: dict[str, Any], identity: dict[str, Any], anyway: bool) -> None:
         for key, now in identity.items():

@@ -79,6 +79,13 @@ def resting_on(task: Task, base: Task, see: Any, show: Any = None) -> Task:
 
         return of
 
+    def predict(variables, batch):
+        return task.predict(variables, see(variables, batch))  # type: ignore[misc]
+
+    def check(variables, batch):
+        shapes = jax.eval_shape(see, variables, batch)
+        task.check(variables, {**shapes, **{k: x for k, x in batch.items() if k in shapes}})
+
     def sample(variables, key, n):
         made = task.sample(variables, key, n)  # type: ignore[misc]
         return show(variables, made) if show else made
@@ -87,5 +94,7 @@ def resting_on(task: Task, base: Task, see: Any, show: Any = None) -> Task:
         init,
         {name: on(loss) for name, loss in task.losses.items()},
         on(task.evaluate),
-        sample=sample if task.sample else None,
+        predict if task.predict else None,
+        sample if task.sample else None,
+        check,
     )

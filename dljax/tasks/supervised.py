@@ -68,18 +68,16 @@ def supervised(
         metrics = dict(means(measured(output, batch, True), batch))
         return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
 
-    def output(variables, *arguments):
-        params, extra = variables
-        return forward(model, params[MODEL], extra[MODEL], *arguments, key=None, train=False)[0]
-
     def predict(variables, batch):
-        return output(variables, *inputs(batch))
+        params, extra = variables
+        return forward(model, params[MODEL], extra[MODEL], *inputs(batch), key=None, train=False)[0]
 
     def evaluate(params, extra, batch, key):
         del key
         return means(measured(predict(Variables(params, extra), batch), batch, False), batch)
 
     def check(variables, batch):
-        fits(jax.eval_shape(output, variables, *inputs(batch)), batch)
+        numbers = {name: x for name, x in batch.items() if jnp.issubdtype(x.dtype, jnp.number)}
+        fits(jax.eval_shape(predict, variables, numbers), batch)
 
     return Task(init, {MODEL: loss}, evaluate, predict, check=check)
