@@ -235,7 +235,7 @@ def write_readme() -> None:
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     block = re.compile(re.escape(listing.BEGIN) + ".*?" + re.escape(listing.END), re.S)
-    made = f"{listing.BEGIN}\n{listing.markdown()}\n{listing.END}"
+    made = f"{listing.BEGIN}\n\n{listing.markdown()}\n\n{listing.END}"
     path.write_text(block.sub(lambda _: made, text), encoding="utf-8")
 
 
