@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dljax.cli.opening import start
-from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs
+from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs, take_target
 from dljax.cli.runs import (
     add_now,
     experiment_of_run,
@@ -50,8 +50,9 @@ def main(argv: list[str]) -> int:
     which.add_argument("--step", type=int, help="the checkpoint of this step")
     add_now(parser)
     words: dict[str, Any] = {}
-    if any(word.endswith(".py") for word in argv) or not argv:
-        options, file, knobs, words = parse_with_knobs(parser, argv)
+    target = take_target(parser, argv, "file", "run")
+    if target.kind == "file":
+        options, file, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
         origin = Origin.of_file(file, knobs.resolve(words, options.claim))
         path = options.workdir or default_workdir(origin)
         if not path.exists() and (last := made_last(path, origin.name, origin.knobs)):
@@ -62,9 +63,8 @@ def main(argv: list[str]) -> int:
         if record["experiment"] != origin.name:
             raise UserError(f"{path} is a run of {record['experiment']}, not of {origin.name}")
     else:
-        parser.add_argument("run", type=Path, metavar="WORKDIR|FILE", help="a run's folder")
-        options = parser.parse_args(argv)
-        path, record = options.run, read_record(options.run)
+        options, path = parser.parse_args(target.rest), Path(target.word)
+        record = read_record(path)
         if options.workdir:
             raise UserError(
                 "--workdir goes with an experiment FILE: a run's folder is named already"

@@ -1,12 +1,11 @@
 """The command dljax sample: pictures and texts from a trained model."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from dljax.cli.opening import start
-from dljax.cli.parsing import Parser, parse_with_knobs
+from dljax.cli.parsing import Parser, parse_with_knobs, take_target
 from dljax.cli.runs import (
     add_now,
     experiment_of_run,
@@ -38,19 +37,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
     add_now(parser)
-    # os.path.isfile is False for a word too long for a path, such as a prompt; pathlib's raises.
-    places = [i for i, word in enumerate(argv) if os.path.isfile(f"{word}/record.json")]
-    places = places or [i for i, word in enumerate(argv[:1]) if not word.startswith("-")]
-    if not places:
-        parser.usage = "dljax sample WORKDIR [--seed N] [--out DIR] [--knob value ...]"
-        parser.parse_known_args(argv)  # --help ends here
-        parser.error("name a run's folder")
-    path = Path(argv[places[0]])
+    target = take_target(parser, argv, "run")
+    path = Path(target.word)
     record = read_record(path)
-    rest = [word for i, word in enumerate(argv) if i != places[0]]
     stored = path / "code" / Path(record["file"]).name
     options, _, _, words = parse_with_knobs(
-        parser, [str(stored), *rest], own=("seed",), claims=False
+        parser, [str(stored), *target.rest], own=("seed",), claims=False
     )
     status = opened_elsewhere("sample", argv, path, record, options.now)
     if status is not None:
