@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,7 @@ class Predictions(NamedTuple):
     outputs: Any
 
 
-@cache
+@lru_cache(maxsize=16)
 def _compiled(predict: Predict) -> Callable[[Variables, Any], Any]:
     return jax.jit(predict)
 
