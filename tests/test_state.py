@@ -9,9 +9,12 @@ import numpy as np
 import optax
 import pytest
 
+from dljax.data import Arrays, Pipeline
 from dljax.experiment import go_on
 from dljax.learner import State, accumulate, keep_best, learn
 from dljax.nn import batch_norm
+from dljax.runtime.execute import make_executor
+from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
 from dljax.tasks.linen import initialize
 from dljax.types import Aux, Mean, Task
@@ -20,10 +23,10 @@ BATCH = {"image": np.zeros((2, 1), np.float32)}
 
 
 def two_players(noted=lambda key: {}) -> Task:
-    """Losses a and a * b, over players a = 5 and b = 1 and a number n = 1 that both change."""
+    """Losses a and a * b, over players a = 5 and b = 2 and a number n = 1 that both change."""
 
     def init(key, batch):
-        return {"a": jnp.float32(5), "b": jnp.float32(1)}, {"n": jnp.float32(1)}
+        return {"a": jnp.float32(5), "b": jnp.float32(2)}, {"n": jnp.float32(1)}
 
     def first(params, extra, batch, key):
         return params["a"], Aux(noted(key), {"n": 2 * extra["n"]})
@@ -35,14 +38,24 @@ def two_players(noted=lambda key: {}) -> Task:
 
 
 def test_a_player_sees_what_moved_before_it(key):
-    """a falls by its slope 1 to 4; then b by its slope, which is a: 1 - 4. And n is 2 * 1 + 3."""
+    """a falls by its slope 1 to 4; then b by its slope, which is a: 2 - 4. And n is 2 * 1 + 3."""
     learner = learn(two_players(), optax.sgd(1.0))
     state = learner.init(key, BATCH)
     state, metrics = learner.update(state, BATCH)
-    assert (state.params["a"], state.params["b"], state.extra["n"]) == (4, -3, 5)
-    assert (metrics["a/loss"], metrics["b/loss"]) == (5, 4)
+    assert (state.params["a"], state.params["b"], state.extra["n"]) == (4, -2, 5)
+    assert (metrics["a/loss"], metrics["b/loss"]) == (5, 8)
     state, _ = learner.update(state, BATCH)
-    assert (state.params["a"], state.params["b"], state.extra["n"]) == (3, -6, 13)
+    assert (state.params["a"], state.params["b"], state.extra["n"]) == (3, -5, 13)
+
+
+def test_a_programs_metrics_go_by_their_names():
+    """The losses above, their slopes, and what the losses report."""
+    learner = learn(two_players(lambda key: {"seven": jnp.float32(7)}), optax.sgd(1.0))
+    executor = make_executor(Profile(mesh=Mesh(data=1)), learner, Pipeline(Arrays(BATCH), 2))
+    _, packed = executor.step(executor.init(jax.random.key(0)), executor.place(0, 1), 1)
+    found = dict(zip(executor.names, packed[0].tolist(), strict=True))
+    slopes = {"a/grad_norm": 1, "b/grad_norm": 4}
+    assert found == {"a/loss": 5, "b/loss": 8, "seven": 7, **slopes}
 
 
 def test_a_players_key_is_at_its_address(key):
