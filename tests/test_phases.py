@@ -19,6 +19,7 @@ from dljax.analysis.looks import Samples
 from dljax.claims import Expect
 from dljax.errors import UserError
 from dljax.nn import Dropout
+from dljax.runtime.checkpoints import Ranks
 from dljax.runtime.loop import run
 from dljax.runtime.measure import Diverged
 from dljax.runtime.rundir import read_metrics
@@ -237,6 +238,14 @@ def test_what_ranks_the_checkpoints_of_a_phase(prefix, expected, sets, ranking):
     assert experiment.ranking(len(phases) - 1) == found
     if prefix:
         assert experiment.ranking(0) is None
+
+
+@pytest.mark.parametrize("sign, scores", [(">=", (1, 5, 2, 5)), ("<=", (7, 5, 6, 5))])
+def test_the_older_of_two_equals_is_best(sign, scores):
+    ranks = Ranks([("x", sign)])
+    for step in (3, 1, 2, 0):  # in whatever order they are read
+        ranks.note(step, {"x": scores[step]})
+    assert ranks.best([0, 1, 2, 3]) == [1] and ranks.best([0, 2, 3]) == [3]
 
 
 def test_a_player_of_other_shapes_cannot_go_on():

@@ -11,7 +11,7 @@ import pytest
 
 from dljax.data import Arrays, Pipeline
 from dljax.experiment import go_on
-from dljax.learner import State, accumulate, keep_best, learn
+from dljax.learner import State, accumulate, keep_best, learn, mixed_precision
 from dljax.nn import batch_norm
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Mesh, Profile
@@ -100,6 +100,24 @@ def test_the_gradients_norm_is_the_gradients(key):
     learner = learn(task, optax.sgd(0.01))
     _, metrics = learner.update(learner.init(key, BATCH), BATCH)
     assert metrics["model/grad_norm"] == 5
+
+
+def test_an_optimizer_is_given_gradients_in_float32(key):
+    """Of 3 x in bfloat16, in which the loss is computed."""
+    seen = []
+
+    def loss(params, extra, batch, key):
+        seen.append(params["model"].dtype)
+        return 3 * params["model"], Aux({}, extra)
+
+    def note(updates, params):
+        seen.append(updates.dtype)
+        return updates
+
+    task = Task(lambda *_: ({"model": jnp.ones(())}, {"model": {}}), {"model": loss}, lambda *_: {})
+    learner = mixed_precision(learn(task, optax.stateless(note)), jnp.bfloat16)
+    state, _ = learner.update(learner.init(key, BATCH), BATCH)
+    assert seen == [jnp.bfloat16, jnp.float32] and state.params["model"] == 4
 
 
 class Normed(nn.Module):
