@@ -1,6 +1,7 @@
 """Edges of a run, where it saves, measures and draws, and where each of these may fail."""
 
 import json
+import math
 import re
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from dljax.learner import many_seeds
 from dljax.runtime.checkpoints import Checkpoints
 from dljax.runtime.log import EvaluationFailed
 from dljax.runtime.loop import run
+from dljax.runtime.measure import Diverged, check_finite, verdict
 from dljax.runtime.rundir import read_metrics
 
 
@@ -190,6 +192,42 @@ def test_a_metric_that_is_nan_is_told(tmp_path, capsys):
     result = run(toy(learner=learner, expect=expect), PROFILE, tmp_path / "run")
     assert "test/score is nan at step 20" in capsys.readouterr().out
     assert result.verdict == {"test/score >= 0": False}
+
+
+@pytest.mark.parametrize(
+    "sign, bound, values, holds",
+    [
+        (">=", 0.9, [0.8, 0.9, 0.97], False),  # 0.89 in the mean
+        (">=", 0.9, [0.8, 0.9, 1.0], True),  # as much as is asked for
+        ("<=", 0.5, [0.2, 0.7, 0.6], True),
+        ("<=", 0.5, [0.2, 0.7, 0.63], False),
+        (">=", 0.0, [1.0, math.nan, 1.0], False),
+        ("<=", 0.0, [], False),
+    ],
+)
+def test_the_verdict_is_about_the_mean_over_seeds(sign, bound, values, holds):
+    metrics = {"test/score": np.array(values)} if values else {}
+    experiment = toy(expect=(Expect("test/score", sign, bound),))
+    assert verdict(experiment, metrics) == {f"test/score {sign} {bound:g}": holds}
+
+
+@pytest.mark.parametrize("seeds", [(), (2,)], ids=["one", "two seeds"])
+def test_divergence_is_told_at_its_own_step(seeds, tmp_path):
+    """The third of four steps in a call, from step 8 on; and a metric that is NaN is none."""
+
+    class Folder:
+        path = tmp_path
+
+        def diverged(self, step, player, batch):
+            return f"{player} {step} {batch}"
+
+    names = ("accuracy", "critic/loss", "model/grad_norm", "model/loss")
+    values = np.zeros((4, 4, *seeds))
+    values[1, 0] = np.nan
+    check_finite(names, 8, values, Folder(), None)
+    values[2, 2, ...], values[3, 1, ...] = np.inf, np.nan
+    with pytest.raises(Diverged, match="^model/grad_norm is .* at step 10: .* model 10 batch 10,"):
+        check_finite(names, 8, values, Folder(), lambda step: f"batch {step}")
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,15 @@ def test_floating_point_pixels_are_refused(tmp_path):
         formats.read_image(path, 1)
 
 
-# ImageNet's transforms, by hand
+# Transforms, by hand
+
+
+@pytest.mark.parametrize("pad, flip, seen", [(0, False, 1), (0, True, 2), (1, False, 3 * 3)])
+def test_crops_are_mirrored_where_they_may_be(pad, flip, seen):
+    """Of one image, so many different crops: 3 x 3 places where a pixel is added around it."""
+    image = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1).repeat(200, 0)
+    out = images.pad_crop_flip(pad, flip=flip)({"image": image}, np.arange(200, dtype=np.uint64))
+    assert len({x.tobytes() for x in out["image"]}) == seen
 
 
 def test_standardize_a_red_image():

@@ -14,6 +14,7 @@ from dljax.data.pipeline import extremes
 from dljax.errors import UserError
 from dljax.runtime.execute import make_executor
 from dljax.runtime.loop import run
+from dljax.runtime.measure import evaluate
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
 from dljax.tasks.language import language
@@ -179,6 +180,43 @@ def test_padded_rows_do_not_count_in_an_evaluation(kind):
     assert whole.keys() == padded.keys()
     for name in whole:
         np.testing.assert_allclose(padded[name], whole[name], rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 100])
+def test_an_evaluation_fills_up_the_devices_with_nothing(rows):
+    """0, 1, ... 9 have the mean 4.5, in batches that do not divide by eight."""
+    task = Task(
+        lambda *_: ({"model": jnp.zeros(())}, {"model": {}}),
+        {"model": lambda params, extra, batch, key: (params["model"], Aux({}, extra))},
+        lambda params, extra, batch, key: {"x": Mean.of(batch["x"], batch["mask"])},
+    )
+    source = Arrays({"x": np.arange(10, dtype=np.float32)})
+    data = Pipeline(source, 8)
+    executor = make_executor(
+        replace(PARTS["eight"], eval_batch=rows), learn(task, optax.sgd(1.0)), data
+    )
+    phase = Phase(executor.learner, data, 1, evals={"test": EvalSet(source)})
+    state = executor.fresh(jax.random.key(0))
+    assert evaluate(executor, phase, state) == {"test/x": 4.5}
+
+
+@pytest.mark.parametrize("most, size", [(1, 1), (2, 2), (3, 2), (5, 4), (8, 8), (16, 16), (99, 16)])
+@pytest.mark.parametrize("devices", [1, 2])
+def test_microbatches_are_as_large_as_the_profile_lets_them(most, size, devices):
+    """The largest that 16 rows of a device divide into."""
+    seen = []
+
+    def loss(params, extra, batch, key):
+        seen.append(len(batch["x"]))
+        return params["model"] * jnp.mean(batch["x"]), Aux({}, extra)
+
+    task = Task(
+        lambda *_: ({"model": jnp.zeros(())}, {"model": {}}), {"model": loss}, lambda *_: {}
+    )
+    data = Pipeline(Arrays({"x": np.zeros(32, np.float32)}), 16 * devices)
+    profile = Profile(mesh=Mesh(data=devices), microbatch=most)
+    executor = make_executor(profile, learn(task, optax.sgd(1.0)), data)
+    assert executor.names and set(seen) == {size * devices}
 
 
 def test_a_loss_may_be_a_scalar_as_well():

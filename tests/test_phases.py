@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from toy import PROFILE
+from toy import PROFILE, claiming
 
 from dljax import Arrays, EvalSet, Experiment, Phase, Pipeline, learn
 from dljax.analysis.looks import Samples
+from dljax.claims import Expect
 from dljax.errors import UserError
 from dljax.nn import Dropout
+from dljax.runtime.checkpoints import Ranks
 from dljax.runtime.loop import run
+from dljax.runtime.measure import Diverged
+from dljax.runtime.rundir import read_metrics
 from dljax.tasks.players import called, resting_on
 from dljax.tasks.supervised import supervised
-from dljax.types import Task
+from dljax.types import Aux, Task
 
 
 class Coder(nn.Module):
@@ -138,7 +143,7 @@ import os, sys
 sys.path.insert(0, sys.argv[2])
 import test_phases
 from dljax.runtime import loop
-from toy import PROFILE
+from toy import PROFILE, claiming
 saved = loop.Checkpoints.save
 def save(self, step, state):
     saved(self, step, state)
@@ -165,6 +170,83 @@ def test_three_phases_killed_go_on_bit_for_bit(tmp_path):
             np.testing.assert_array_equal(a, b)
     rows = [(path / "metrics.jsonl").read_text() for path in (tmp_path / "alone", folder)]
     assert rows[0] == rows[1]
+
+
+def noting() -> Task:
+    """A loss that reports the first of the batch's numbers, and a draw."""
+
+    def loss(params, extra, batch, key):
+        reported = {"first": batch["x"][0], "draw": jax.random.uniform(key)}
+        return params["model"] * jnp.mean(batch["x"]), Aux(reported, extra)
+
+    return Task(
+        lambda *_: ({"model": jnp.zeros(())}, {"model": {}}), {"model": loss}, lambda *_: {}
+    )
+
+
+def counted(start: float, n: int = 10) -> Pipeline:
+    x = np.arange(start, start + n, dtype=np.float32)
+    return Pipeline(Arrays({"x": x}), 2, shuffle=False)
+
+
+def test_a_phase_begins_at_its_own_first_batch(tmp_path):
+    """And draws by its own key, at the step that goes on."""
+    learner = learn(noting(), optax.sgd(0.0))
+    phases = Phase(learner, counted(0), 3), Phase(learner, counted(100), 2)
+    path = tmp_path / "run"
+    run(Experiment(*phases, seed=4), PROFILE, path, quiet=True)
+    rows = read_metrics(path)
+    assert [row.get("0/first", row.get("1/first")) for row in rows] == [0, 2, 4, 100, 102]
+    for step, row in enumerate(rows):
+        key, phase = jax.random.key(4), int(step > 2)
+        for at in (zlib.crc32(b"phase %d" % phase), step, zlib.crc32(b"model")):
+            key = jax.random.fold_in(key, at)
+        assert row[f"{phase}/draw"] == jax.random.uniform(key)
+
+
+def test_a_later_phase_diverges_at_its_own_batch(tmp_path):
+    """Step 4 of the run is the second phase's batch 1; its numbers 102 and 103 are stored."""
+    data = counted(100)
+    data.source.arrays["x"][3] = np.nan
+    learner = learn(noting(), optax.sgd(0.0))
+    phases = Phase(learner, counted(0), 3), Phase(learner, data, 4)
+    with pytest.raises(Diverged, match="is nan at step 4"):
+        run(Experiment(*phases), PROFILE, tmp_path / "run", quiet=True)
+    (stored,) = (tmp_path / "run" / "failure").iterdir()
+    with np.load(stored) as batch:
+        np.testing.assert_array_equal(batch["x"], [102, np.nan])
+
+
+@pytest.mark.parametrize(
+    "expected, sets, ranking",
+    [
+        ([("test/loss", "<=")], ["test"], ("test/loss", "<=")),
+        ([("test/loss", "<=")], ["test", "validation"], ("validation/loss", "<=")),
+        ([("train/acc", ">="), ("test/loss", "<=")], ["validation"], ("train/acc", ">=")),
+        ([("validation/acc", ">=")], ["test", "validation"], ("validation/acc", ">=")),
+        ([], ["test"], None),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "second/"])
+def test_what_ranks_the_checkpoints_of_a_phase(prefix, expected, sets, ranking):
+    """The first expectation, of the validation set where there is one and not of the test set."""
+    learner, data = learn(noting(), optax.sgd(0.0)), counted(0)
+    phase = Phase(learner, data, 1, evals=dict.fromkeys(sets, EvalSet(data.source)), name="second")
+    phases = [replace(phase, name="first"), phase] if prefix else [phase]
+    claim = claiming(*(Expect(prefix + metric, sign, 0.5) for metric, sign in expected))
+    experiment = Experiment(*phases).of(None, claim)
+    found = ranking and (prefix + ranking[0], ranking[1])
+    assert experiment.ranking(len(phases) - 1) == found
+    if prefix:
+        assert experiment.ranking(0) is None
+
+
+@pytest.mark.parametrize("sign, scores", [(">=", (1, 5, 2, 5)), ("<=", (7, 5, 6, 5))])
+def test_the_older_of_two_equals_is_best(sign, scores):
+    ranks = Ranks([("x", sign)])
+    for step in (3, 1, 2, 0):  # in whatever order they are read
+        ranks.note(step, {"x": scores[step]})
+    assert ranks.best([0, 1, 2, 3]) == [1] and ranks.best([0, 2, 3]) == [3]
 
 
 def test_a_player_of_other_shapes_cannot_go_on():

@@ -278,6 +278,14 @@ def test_packs_hold_every_example_once_per_epoch():
 
 
 @pytest.mark.parametrize(
+    "epochs, per, steps", [(1, 1, 2), (1.1, 1, 3), (2, 1, 5), (0.01, 1, 1), (1, 3, 1), (5, 3, 4)]
+)
+def test_epochs_are_rounded_to_batches(epochs, per, steps):
+    """10 examples in batches of 4, and of 4 packs of 3."""
+    assert Pipeline(Indices(10, per), 4).steps(epochs) == steps
+
+
+@pytest.mark.parametrize(
     "data, constant",
     [
         (Pipeline(Indices(4), 4, shuffle=False), True),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dljax.tasks.diffusion import Schedule, ancestral, ddim, diffusion, linear_schedule, q_sample
+from dljax.types import Variables
 
 
 def test_noising_has_the_moments_of_equation_4(key):
@@ -98,16 +99,25 @@ def test_noising_by_hand():
 class Inverts(nn.Module):
     """The noise in a black image at the time that is told, from the paper's own formula."""
 
+    kept: tuple[float, ...] = tuple(np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))
+
     @nn.compact
     def __call__(self, x, time, *, train: bool):
-        kept = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-        scale = self.param("scale", nn.initializers.ones, (1,))
-        return scale[None] * x / jnp.asarray(np.sqrt(1 - kept), jnp.float32)[time][:, None]
+        self.sow("seen", "time", time)
+        deviation = jnp.sqrt(1 - jnp.array(self.kept))[time]
+        scale = self.param("scale", nn.initializers.ones, ())
+        return scale * x / deviation.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def test_the_network_is_told_the_time_of_its_noise(key):
+HALVES = Schedule(np.full(4, 0.5, np.float32), np.array([0.5, 0.25, 0.125, 0.0625], np.float32))
+
+
+@pytest.mark.parametrize(
+    "model, schedule", [(Inverts(), None), (Inverts((0.5, 0.25, 0.125, 0.0625)), HALVES)]
+)
+def test_the_network_is_told_the_time_of_its_noise(model, schedule, key):
     """With the right time the noise of a black image is known, and the loss is none."""
-    task = diffusion(Inverts())
+    task = diffusion(model, schedule=schedule)
     batch = {"image": jnp.zeros((512, 1))}
     params, extra = task.init(key, batch)
     for player in task.losses:
@@ -115,3 +125,22 @@ def test_the_network_is_told_the_time_of_its_noise(key):
         # The square of a few float32 roundings. A step later or sooner, about 1e-5 in the mean.
         assert loss.value < 1e-10
     assert task.evaluate(params, extra, batch, key)["loss"].value < 1e-10
+
+
+def test_every_image_has_a_time_of_its_own(key):
+    """Uniform over 0 to 999: the mean of 512 is 499.5, with a deviation of 289 / sqrt(512). Four."""
+    task = diffusion(Inverts())
+    batch = {"image": jnp.zeros((512, 1))}
+    _, aux = task.losses["model"](*task.init(key, batch), batch, key)
+    (*_, time) = aux.extra["model"]["seen"]["time"]
+    assert 0 <= time.min() and time.max() <= 999 and len(set(time.tolist())) > 300
+    np.testing.assert_allclose(time.mean(), 499.5, atol=4 * 289 / np.sqrt(512))
+
+
+@pytest.mark.parametrize("shape", [(1,), (2, 2, 1)])
+def test_samples_are_in_0_to_1(shape, key):
+    """All noise is noise on a black image, which is 0 in -1..1."""
+    task = diffusion(Inverts(), shape)
+    params, extra = task.init(key, {"image": jnp.zeros((1, *shape))})
+    made = task.sample(Variables(params, extra), key, 3)
+    np.testing.assert_allclose(made, np.full((3, *shape), 0.5), atol=1e-5)  # float32

@@ -326,6 +326,8 @@ def test_renamed():
     entries = [Entry("params/a", "net.a.net.w"), Entry("params/b", ("net.b", "c"))]
     found = weights.renamed(entries, "net.", "")
     assert [e.name for e in found] == ["a.net.w", ("b", "c")]
+    other = weights.renamed(entries, "net.", "m.")
+    assert [e.name for e in other] == ["m.a.net.w", ("m.b", "c")]
     assert [e.name for e in weights.renamed(found, "", "m.")] == ["m.a.net.w", ("m.b", "m.c")]
 
 

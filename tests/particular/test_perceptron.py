@@ -42,6 +42,23 @@ def test_perceptron_rule_by_hand(key):
     jax.tree.map(np.testing.assert_array_equal, again.params, state.params)
 
 
+def test_the_rule_takes_the_mean_over_a_batch(key):
+    """From zero, where all are called 0, the two that are 1 pull: ((2, -1) + (1, 1)) / 4, 2 / 4. Then
+    the sums are 2, 1/2, 5/4 and -1/4, and the second is wrong, by a criterion of 1/2."""
+    learner = perceptron_rule(models.build(perceptron, "tiny"))
+    image = jnp.asarray([[2.0, -1.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 3.0]])
+    batch = {"image": image, "label": jnp.asarray([1, 0, 1, 0])}
+    state, metrics = learner.update(learner.init(key, batch), batch)
+    assert (metrics["accuracy"], metrics["model/loss"]) == (0.5, 0)
+    np.testing.assert_array_equal(state.params["model"]["weight"], [0.75, 0.0])
+    assert state.params["model"]["bias"] == 0.5
+    measured = learner.evaluate(state, {**batch, "mask": jnp.ones(4)})
+    assert measured["accuracy"] == (3, 4) and measured["loss"] == (0.5, 4)
+    state, metrics = learner.update(state, batch)
+    assert (metrics["accuracy"], metrics["model/loss"]) == (0.75, 0.125)
+    np.testing.assert_array_equal(state.params["model"]["weight"], [0.75, -0.25])
+
+
 def test_perceptron_separates_what_a_line_separates(key):
     """Novikoff 1962: at most (R / margin)^2 mistakes, R with the 1 for the bias counted in."""
     rng = np.random.default_rng(0)
