@@ -287,6 +287,22 @@ def test_sweep_goes_on_apart_where_a_seed_diverges(dljax, tmp_path):
     assert tame["together"] and tame["metrics"]["test/loss"]["n"] == 2
 
 
+def test_no_claim_is_met_by_the_seeds_that_are_left(dljax, tmp_path):
+    text = Path(SMOOTH).read_text()
+    wild = text.replace("optax.sgd(lr)", "optax.sgd(1e38 if seed == 1 else lr)")
+    assert wild != text
+    (tmp_path / "wild.py").write_text(wild)
+    told = dljax("sweep", "wild.py", "--seed", "0:2", "--claim", "short", "--apart")
+    assert "diverged" in told and "NOT MET: claim 'short', test/accuracy >= 0" in told
+
+
+def test_no_verdict_on_a_run_that_began_from_another(dljax):
+    dljax("train", SMOOTH, "--claim", "short", "--workdir", "first")
+    words = ("train", SMOOTH, "--claim", "short", "--init", "first", "--workdir", "second")
+    for told in (dljax(*words), dljax("eval", "second")):
+        assert "no verdict: claim 'short' has another --init" in told and "met:" not in told
+
+
 def test_sweep_of_seeds_apart(dljax, tmp_path):
     dljax("sweep", SMOOTH, "--seed", "0,4", "--steps", "3", "--apart", "--workdir", "grid")
     (row,) = json.loads((tmp_path / "grid" / "sweep.json").read_text())

@@ -256,11 +256,88 @@ def test_an_expectation_about_no_phase_is_told_before_training(tmp_path):
         )
 
 
-def test_evaluate_must_give_means(tmp_path):
+MEASURES = {
+    "an array": ({"score": jnp.zeros(4)}, "gave no Mean for 'score': expected Mean.of"),
+    "one of rows": (
+        {"score": Mean(jnp.ones(4), jnp.ones(4))},
+        r"gave a Mean of shape \(4,\) for 'score': expected Mean.of",
+    ),
+    "counts of rows": ({"score": Mean(jnp.float32(1), jnp.ones(4))}, "for 'score': expected"),
+    "no dict": (Mean(jnp.float32(1), 1.0), "evaluate gave Mean: expected a dict"),
+}
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_evaluate_must_give_means(kind, seeds, tmp_path):
+    """Told before training, also where as many models are trained as there are rows."""
+    given, told = MEASURES[kind]
     (phase,) = toy().phases
-    learner = phase.learner._replace(evaluate=lambda state, batch: {"score": jnp.zeros(4)})
-    with pytest.raises(UserError, match="for 'score': expected Mean.of"):
+    learner = phase.learner._replace(evaluate=lambda state, batch: given)
+    learner = many_seeds(learner, seeds) if seeds > 1 else learner
+    told = told if seeds == 1 else "evaluate gave"
+    with pytest.raises(UserError, match=told):
         run(toy(learner=learner, expect=()), PROFILE, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_look_that_failed_last_keeps_no_number_of_before(tmp_path):
+    def look(variables, key):
+        return {"score": scores.pop(0)}
+
+    scores, expect = [1.0], (Expect("look/score", ">=", 0.5),)
+    experiment = toy(looks={"look": look}, every=10, expect=expect)
+    for _ in range(2):  # the second time the run has finished, and is read
+        result = run(experiment, PROFILE, tmp_path / "run", quiet=True)
+        assert result.verdict == {"look/score >= 0.5": False}
+        assert np.isnan(result.metrics["look/score"])
+
+
+def test_a_look_does_not_take_the_place_of_a_metric(tmp_path, capsys):
+    looks = {"test": lambda *_: {"accuracy": -7.0, "other": 1.0}}
+    result = run(toy(looks=looks), PROFILE, tmp_path / "run")
+    assert result.metrics["test/accuracy"] >= 0.9 and result.metrics["test/other"] == 1.0
+    assert "look number 'test/accuracy' is also a metric" in capsys.readouterr().out
+
+
+def swapped(value):
+    """A State with one part of another kind, or another value altogether."""
+    return lambda before, fresh: fresh._replace(**value(fresh)) if callable(value) else value
+
+
+STARTS = {
+    "nothing": (swapped(None), "gave NoneType: expected State"),
+    "a tuple": (swapped((1.0, 2.0)), "gave tuple: expected State"),
+    "no average": (
+        swapped(lambda f: {"ema": None}),
+        r"state.ema\['model'\].* absent: expected float32",
+    ),
+    "other shapes": (
+        swapped(lambda f: {"params": jax.tree.map(lambda x: x[..., None], f.params)}),
+        r"'bias'\] float32 \(8, 1\): expected float32 \(8,\), as fresh has it",
+    ),
+    "half precision": (
+        swapped(lambda f: {"params": jax.tree.map(lambda x: x.astype("float16"), f.params)}),
+        r"float16 \(8,\): expected float32 \(8,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_a_start_must_give_a_state_of_the_phase(kind, tmp_path):
+    start, told = STARTS[kind]
+    learner = learn(task(), optax.sgd(0.1), ema=0.9)
+    with pytest.raises(UserError, match=told) as caught:
+        run(toy(learner=learner, start=start), PROFILE, tmp_path / "run", quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_start_may_use_an_array_twice(tmp_path):
+    learner = learn(task(), optax.sgd(0.1), ema=0.9)
+    start = swapped(lambda fresh: {"ema": fresh.params})
+    twice = run(toy(learner=learner, start=start), PROFILE, tmp_path / "twice", quiet=True)
+    once = run(toy(learner=learner), PROFILE, tmp_path / "once", quiet=True)
+    jax.tree.map(np.testing.assert_array_equal, twice.state.ema, once.state.ema)
 
 
 PARTS = {

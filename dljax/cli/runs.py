@@ -120,13 +120,16 @@ def experiment_of_run(
         raise UserError(f"{file} is gone: leave out --now")
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
-    then.pop(INIT, None)  # a run that has begun needs no start
+    begun = then.pop(INIT, None)  # a run that has begun needs no start
     experiment = open_experiment(file, read_knobs(file).resolve({**then, **words}))
     assert experiment.origin
     if front and (names := differing(record["code"], experiment.origin.code)):
         raise UserError(
             f"{path / 'code'} is not what the run recorded ({names}); --now does without"
         )
+    if begun:
+        apart = (*experiment.apart, "init")
+        experiment = experiment.of(experiment.origin, experiment.claim, apart)
     return together(experiment, seeds) if seeds else experiment
 
 

@@ -5,6 +5,7 @@ optimizer state over its ``fsdp`` axis. ``pmap`` (``dljax.runtime.pmap``) runs t
 device. Either gives the same numbers as a single device.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import jax
@@ -73,7 +74,7 @@ class Jit:
         on_cpu = mesh.devices.flat[0].platform == "cpu"
         cheap = {"xla_backend_optimization_level": 0} if on_cpu else {}
         self._init = jax.jit(learner.init, out_shardings=shardings, compiler_options=cheap)
-        self._evaluate = jax.jit(self._measured, out_shardings=replicated)
+        self._evaluate = jax.jit(self.measured, out_shardings=replicated)
 
         def compiled(function, batch_sharding):
             return jax.jit(
@@ -113,17 +114,24 @@ class Jit:
     def _scanned(self, state: State, batches: Batch) -> tuple[State, jax.Array]:
         return jax.lax.scan(self._packed, state, batches)
 
-    def _measured(self, state: State, batch: Batch, number: int) -> Measures:
+    def measured(self, state: State, batch: Batch, number: int) -> Measures:
+        """Measures of a placed batch, traced; raises UserError where one is no ``Mean`` of scalars."""
+
         def at(key, number):
             if key.ndim:  # a key for each of several models
                 return jax.vmap(at, (0, None))(key, number)
             return jax.random.fold_in(key, number)
 
         found = self.learner.evaluate(state._replace(key=at(state.key, number)), batch)
+        if not isinstance(found, Mapping):
+            raise UserError(f"evaluate gave {type(found).__name__}: expected a dict, name -> Mean")
         for name, value in found.items():
-            if not isinstance(value, Mean):
+            # A sum that still has rows would be taken for one model's value each.
+            sums = value if isinstance(value, Mean) else ()
+            if not sums or any(jnp.shape(x) != state.step.shape for x in sums):
+                given = f"a Mean of shape {jnp.shape(value.total)}" if sums else "no Mean"
                 raise UserError(
-                    f"evaluate gave {type(value).__name__} for {name!r}: expected "
+                    f"evaluate gave {given} for {name!r}: expected "
                     "Mean.of(values, batch.get('mask')), so that padded rows do not count"
                 )
         return found
@@ -137,7 +145,36 @@ class Jit:
         return self._init(key, self.feed.example())
 
     def laid(self, state: State) -> PyTree:
-        """A State from anywhere, placed on the mesh and in the executor's form."""
+        """A State from anywhere, placed on the mesh and in the executor's form.
+
+        Raises:
+            UserError: it is no State of this learner.
+        """
+        if not isinstance(state, State):
+            given = type(state).__name__
+            raise UserError(f"the start of a phase gave {given}: expected State, as fresh is one")
+        wanted, found = (
+            {
+                jax.tree_util.keystr(path): f"{x.dtype} {x.shape}"
+                for path, x in jax.tree_util.tree_leaves_with_path(tree)
+            }
+            for tree in (self.abstract, jax.eval_shape(lambda x: x, state))
+        )
+        if wanted != found:
+            at = min(k for k in {**wanted, **found} if wanted.get(k) != found.get(k))
+            raise UserError(
+                f"the start of a phase gave state{at} {found.get(at, 'absent')}: expected "
+                f"{wanted.get(at, 'absent')}, as fresh has it"
+            )
+        seen: set[int] = set()
+
+        def own(x: jax.Array) -> jax.Array:
+            """A leaf that no other is: the step is given each of them to overwrite."""
+            known = id(x) in seen
+            seen.add(id(x))
+            return jnp.copy(x) if known else x
+
+        state = jax.tree.map(own, state)
         return self.enter(jax.device_put(state, jax.tree.map(lambda x: x.sharding, self.abstract)))
 
     def enter(self, state: State) -> PyTree:

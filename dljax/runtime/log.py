@@ -63,6 +63,16 @@ class Log:
         variables = local_copy(executor.learner.chosen(state))
         key = local_copy(state.key).reshape(-1)[0]  # of several models, the first one's
         numbers, complaints = look(stage.phase, stage.prefix, self.folder, variables, key, done)
+        others = {*measured, *executor.names}
+        for name in numbers.keys() & others:
+            complaints.append(f"look number {name!r} is also a metric: call the look otherwise")
+            del numbers[name]
+        for old in self.newest:
+            name = old.removeprefix(stage.prefix)
+            # A look that failed has no number now: one from before must not be taken for it.
+            if name.rpartition("/")[0] in stage.phase.looks and name not in others:
+                if old.startswith(stage.prefix):
+                    numbers.setdefault(name, np.nan)
         found = {stage.prefix + name: value for name, value in {**measured, **numbers}.items()}
         for name, value in found.items():
             if not np.isfinite(value).all():

@@ -30,7 +30,7 @@ def known(executor: Jit, phase: Phase) -> set[str]:
     names = set(executor.names)
     for name, data in phase.evals.items():
         batch = next(data.batches(executor.eval_rows))
-        found = jax.eval_shape(executor.learner.evaluate, executor.abstract, batch)
+        found = jax.eval_shape(executor.measured, executor.abstract, batch, 0)
         names |= {f"{name}/{metric}" for metric in found}
     return names
 

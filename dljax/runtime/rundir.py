@@ -226,7 +226,7 @@ class RunDir:
             elif isinstance(then, dict) and isinstance(now, dict):
                 absent = object()
                 name = next(k for k in {**then, **now} if then.get(k, absent) != now.get(k, absent))
-                dashes = "--" if key == "knobs" else ""
+                dashes = "--" if key == "knobs" and name.isidentifier() else ""
                 what = f"{dashes}{name}: it had {then.get(name)}, you gave {now.get(name)}"
             elif key == "by hand":
                 what = "one of them was changed by hand"
