@@ -1,6 +1,7 @@
 """The house's own rules: imports between rooms, imports that are banned, deletion, docstrings."""
 
 import ast
+import importlib.util
 import io
 import os
 import re
@@ -237,3 +238,15 @@ def test_ci_runs_the_readme_test_command():
     ]
     assert len(commands) == 2
     assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_table_of_faults_is_about_this_code():
+    """Each line to be broken occurs once, and the tests that must see it are there."""
+    spec = importlib.util.spec_from_file_location("faults", ROOT / "benchmarks" / "faults.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table = module.table((ROOT / "benchmarks" / "faults.txt").read_text(encoding="utf-8"))
+    assert len(table) > 70
+    for fault in table:
+        assert (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old) == 1, fault.name
+        assert all((ROOT / test.partition("::")[0]).exists() for test in fault.tests), fault.name
