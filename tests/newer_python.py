@@ -23,7 +23,9 @@ def main() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for path in (p for p in EXPERIMENTS if p.stem in STEMS):
-        result = run(smoke(path, steps=2), dljax.load_profile("cpu"), folder / path.stem, quiet=True)
+        result = run(
+            smoke(path, steps=2), dljax.load_profile("cpu"), folder / path.stem, quiet=True
+        )
         print(f"{path.stem}: {result.metrics}")
     print(f"Python {sys.version.split()[0]}, jax {jax.__version__}: all imported, three trained")
 

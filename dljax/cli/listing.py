@@ -128,7 +128,9 @@ def markdown() -> str:
     ]
     return "\n\n".join(
         (
-            _table(("architecture", "family", "task or rule", "parameters (exact)", "level"), models),
+            _table(
+                ("architecture", "family", "task or rule", "parameters (exact)", "level"), models
+            ),
             _table(("claim", "measured", "published, or expected", "command"), claims),
         )
     )
