@@ -50,8 +50,8 @@ LEDGER = ROOT / "dljax" / "ledger.toml"
 _HEAD = """\
 # Every number that was measured for a claim, written by `python benchmarks/check_ledger.py measure`. What is
 # expected and what was published is in the CLAIMS of the experiment's file. A list of values has one number
-# for each of `seeds`; where only their mean was kept, there is one number, and `spread` is their standard
-# deviation. `data` is a folder in $DLJAX_DATA. Seconds were taken on machines that did other things beside.
+# for each of `seeds`, and `data` is a folder in $DLJAX_DATA. Seconds were taken on machines that did other
+# things beside.
 """
 
 
@@ -83,7 +83,7 @@ def written(ledger: Ledger) -> str:
     parts = [_HEAD]
     for kind, rows in ledger._asdict().items():
         for row in sorted(rows, key=lambda row: row[:2]):
-            fields = {key: value for key, value in row._asdict().items() if value not in ("", {})}
+            fields = {key: value for key, value in row._asdict().items() if value != ""}
             parts.append(
                 f"[[{kind}]]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in fields.items())
             )

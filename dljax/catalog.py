@@ -22,7 +22,6 @@ class Measured(NamedTuple):
         experiment: the file, as "experiments/convnets/lenet.py".
         claim: the name of its row.
         values: metric -> one number per seed.
-        spread: metric -> standard deviation over the seeds, where only their mean was kept.
         data: the folder in $DLJAX_DATA that ``--data`` names; "" for none.
         seconds: of the whole command.
     """
@@ -37,7 +36,6 @@ class Measured(NamedTuple):
     hardware: str
     profile: str = "cpu"
     data: str = ""
-    spread: Mapping[str, float] = {}
 
     def mean(self, metric: str) -> float:
         """The mean over seeds; NaN for a metric that was not measured."""
@@ -46,7 +44,7 @@ class Measured(NamedTuple):
     def deviation(self, metric: str) -> float | None:
         """The standard deviation over seeds; None for one seed."""
         given = self.values.get(metric, [])
-        return statistics.stdev(given) if len(given) > 1 else self.spread.get(metric)
+        return statistics.stdev(given) if len(given) > 1 else None
 
 
 class Parity(NamedTuple):

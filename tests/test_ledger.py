@@ -46,7 +46,7 @@ def test_a_measured_claim_holds(row):
     assert row.holds
     assert found.values.keys() == {expect.metric for expect in row.claim.expect}
     for metric, values in found.values.items():
-        assert len(values) == (1 if metric in found.spread else len(found.seeds))
+        assert len(values) == len(found.seeds), metric
     assert found.commit and found.profile and found.hardware and found.seconds > 0
     assert isinstance(found.date, datetime.date)
 
@@ -88,7 +88,6 @@ def test_mean_and_deviation_over_seeds():
     assert MEASURED.deviation("test/accuracy") == pytest.approx(0.0141421356, abs=1e-9)
     one = MEASURED._replace(values={"test/accuracy": [0.9]}, seeds=[0])
     assert one.deviation("test/accuracy") is None
-    assert one._replace(spread={"test/accuracy": 0.1}).deviation("test/accuracy") == 0.1
     assert listing.measured(ROW) == "test/accuracy 0.9200 ± 0.014 (2 seeds)"
     assert listing.measured(replace(ROW, measured=one)) == "test/accuracy 0.9000"
     assert listing.measured(replace(ROW, measured=None)) == ""
@@ -168,9 +167,7 @@ def test_the_tables_of_the_readme():
 
 def test_the_ledger_that_is_written_is_the_ledger_that_is_read(checker, tmp_path):
     told = 'a "quoted" name, ± and \\'
-    row = MEASURED._replace(
-        hardware=told, data="cora", values={"test/loss": [1.5, 2.0]}, spread={"test/loss": 0.25}
-    )
+    row = MEASURED._replace(hardware=told, data="cora", values={"test/loss": [1.5, 2.0]})
     parity = Parity("lenet", "pytest tests/test_parity.py -k 'a b'", "abc", DAY)
     path = tmp_path / "ledger.toml"
     path.write_text(checker.written(Ledger([row], [parity])), encoding="utf-8")
