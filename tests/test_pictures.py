@@ -1,12 +1,15 @@
 """Pictures show everything they are given."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from dljax.analysis import pictures
+from dljax import Arrays, EvalSet
+from dljax.analysis import classifier, pictures
 from dljax.errors import UserError
 from dljax.runtime.pictures import store_picture
+from dljax.types import Task
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 1), (5, 4, 3, 3)])
@@ -103,3 +106,18 @@ def test_what_is_no_picture_is_one_line(shown, words, tmp_path):
     with pytest.raises(UserError, match=rf"picture 'look': expected uint8, .*{words}") as error:
         store_picture(tmp_path, "look", shown)
     assert "\n" not in str(error.value) and not list(tmp_path.iterdir())
+
+
+def test_a_classifier_without_mistakes_says_so():
+    label = np.array([0, 2, 1, 1, 0], np.int32)
+    data = EvalSet(Arrays({"image": np.zeros((5, 4, 4, 1), np.float32), "label": label}))
+
+    def look(shift: int):
+        def predict(variables, batch):
+            return jax.nn.one_hot((batch["label"] + shift) % 3, 3)
+
+        task = Task(lambda *_: ({}, {}), {}, lambda *_: {}, predict)
+        return classifier.mistakes(task, data)(None, None)
+
+    assert look(0) == "no mistakes among 5 examples\n"
+    assert look(1).ndim == 2

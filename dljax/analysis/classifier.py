@@ -31,6 +31,8 @@ def mistakes(task: Task, data: EvalSet, names: Sequence[str] = (), *, limit: int
 
     def look(variables, key):
         examples, logits = predict(task, variables, data, limit)
+        if (logits.argmax(-1) == examples["label"]).all():
+            return f"no mistakes among {len(logits)} examples\n"
         return pictures.mistakes(examples["image"], examples["label"], logits, names)
 
     return look
