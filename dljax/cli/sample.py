@@ -49,6 +49,8 @@ def main(argv: list[str]) -> int:
     record = read_record(path)
     rest = [word for i, word in enumerate(argv) if i != places[0]]
     stored = path / "code" / Path(record["file"]).name
+    if not stored.is_file():  # its knobs are today's then, or there are none
+        stored = Path(record["file"])
     options, _, _, words = parse_with_knobs(
         parser, [str(stored), *rest], own=("seed",), claims=False
     )
