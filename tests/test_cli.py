@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -245,6 +246,20 @@ def test_train_eval_sample(dljax, tmp_path):
     other = tmp_path / "elsewhere" / "noise_0000012_seed4.png"
     assert other.read_bytes() != (folder / "noise_0000012_seed3.png").read_bytes()
     assert json.loads((tmp_path / "run" / "result.json").read_text())["metrics"] == before
+
+
+def test_a_run_whose_code_is_gone(dljax, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(Path(SMOOTH).read_text())
+    dljax("train", "mine.py", "--workdir", "run", "--steps", "3")
+    shutil.rmtree(tmp_path / "run" / "code")
+    assert "step 3" in dljax("eval", "run")  # today's is the same
+    assert "a digit of width 16" in dljax("sample", "run")
+    (tmp_path / "mine.py").write_text(Path(SMOOTH).read_text().replace("jnp.tanh", "jnp.sin"))
+    for command in ("eval", "sample", "describe"):
+        assert main([command, "run"]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("dljax: run/code is gone") and err.count("\n") == 1
+        assert dljax(command, "run", "--now")
 
 
 def test_a_knob_named_seed_of_sample_is_its_own(dljax):

@@ -76,3 +76,8 @@ def test_planetoid_files_with_missing_nodes(tmp_path):
 def test_absent_files_name_the_ways_out():
     with pytest.raises(UserError, match="--data FOLDER; or try --fake true"):
         cora.load("/nowhere")
+
+
+def test_a_folder_for_the_graph_of_digits_is_refused():
+    with pytest.raises(UserError, match="--data there: .* reads no files"):
+        digit_graph.load(data="there")

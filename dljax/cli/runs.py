@@ -82,6 +82,8 @@ def opened_elsewhere(
             return None
     else:
         why = f"{file} is gone"
+    if not code.is_dir():
+        raise UserError(f"{code} is gone, the code of this run ({why}): --now takes today's")
     print(
         f"{path}: opened with the code that it stored ({why}); --now takes today's", file=sys.stderr
     )

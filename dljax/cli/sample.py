@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
     path = Path(target.word)
     record = read_record(path)
     stored = path / "code" / Path(record["file"]).name
+    if not stored.is_file():  # its knobs are today's then, or there are none
+        stored = Path(record["file"])
     options, _, _, words = parse_with_knobs(
         parser, [str(stored), *target.rest], own=("seed",), claims=False
     )

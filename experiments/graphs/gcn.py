@@ -44,7 +44,10 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     if dataset == "digits":
-        (train, validation, test), classes = digit_graph.load(labelled=labelled, fake=fake), 10
+        (train, validation, test), classes = (
+            digit_graph.load(labelled=labelled, data=data, fake=fake),
+            10,
+        )
     else:
         (train, validation, test), classes = cora.load(data, fake=fake), 7
     task = nodes(models.build(gcn, variant or dataset, classes=classes, dropout=dropout))

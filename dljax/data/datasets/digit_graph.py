@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from dljax.data import fake as fake_data
+from dljax.data.sources import embedded
 from dljax.data.sources.graph import WholeGraph, undirected
 
 NODES, FEATURES, CLASSES = 1797, 64, 10
@@ -30,15 +31,22 @@ def _graph() -> WholeGraph:
     return WholeGraph(pixels, senders, receivers, label, np.zeros(NODES, np.float32))
 
 
-def load(*, labelled: int = 10, fake: bool = False) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
+def load(
+    *, labelled: int = 10, data: str = "", fake: bool = False
+) -> tuple[WholeGraph, WholeGraph, WholeGraph]:
     """(train, validation, test): one graph, ``labelled`` nodes of each class, 300 and the rest.
 
     They are drawn from all over the file, in which one writer follows another.
 
     Args:
         labelled: training nodes per class.
+        data: must be empty: nothing is read from files.
         fake: a stochastic block model of the same shapes.
+
+    Raises:
+        UserError: a folder in ``data``.
     """
+    embedded(data)
     graph = fake_data.graph(NODES, FEATURES, CLASSES) if fake else _graph()
     order = np.random.default_rng(0).permutation(NODES)
     label = graph.label[order]
