@@ -1,6 +1,7 @@
 """An experiment: phases of training in a row, each with its data, evaluations, looks and start."""
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # (variables in use, key) -> a picture, a text, or name -> number. A picture is float in 0..1 or uint8,
 # [h, w] or [h, w, 3]; numbers are logged, may be expected and rank checkpoints.
 Look = Callable[[Variables, Key], Any]
+# Names that stand in metrics, expectations and files' names.
+_NAME = re.compile(r"[\w.+-]{1,64}")
+_LETTERS = "letters, digits and . + - _, 64 at most"
 # (the last phase's final state or None, a fresh state) -> the first state of a phase
 Start = Callable[[State | None, State], State]
 
@@ -118,6 +122,9 @@ class Phase:
             expect(isinstance(parts, Mapping), name, what, parts)
             for key, part in parts.items():
                 expect(isinstance(key, str) and right(part), name, what, {key: part})
+                expect(bool(_NAME.fullmatch(key)), name, f"names of {_LETTERS}", key)
+        named = isinstance(self.name, str) and (not self.name or _NAME.fullmatch(self.name))
+        expect(bool(named), "name", _LETTERS, self.name)
 
 
 class Experiment:

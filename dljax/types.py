@@ -36,12 +36,13 @@ class Mean(NamedTuple):
 
         Args:
             values: of any shape and real type; where the weight is 0 they may be NaN.
-            weight: numbers of the leading axes of ``values``; by default 1 everywhere.
+            weight: numbers of the leading axes of ``values``; by default 1 everywhere. One below 0
+                is 0.
         """
         values = jnp.asarray(values, jnp.float32)
         if weight is None:
             return cls(jnp.sum(values), float(values.size))
-        weight = jnp.asarray(weight, jnp.float32)
+        weight = jnp.maximum(jnp.asarray(weight, jnp.float32), 0.0)
         weight = jnp.reshape(weight, (*weight.shape, *[1] * (values.ndim - weight.ndim)))
         weight = jnp.broadcast_to(weight, values.shape)
         counted = jnp.where(weight > 0, values, 0.0)

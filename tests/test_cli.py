@@ -347,3 +347,14 @@ def test_doctor_names_what_is_wrong(tmp_path, monkeypatch, capsys):
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out
     assert "2 wrong" in told and "fix: set XDG_CACHE_HOME" in told and "TFDS_DATA_DIR" in told
+
+
+def test_a_run_begun_from_another_goes_on_without_it(dljax, tmp_path):
+    """Begun with other parameters, a run of its own; once begun, it needs the other no more."""
+    dljax("train", SMOOTH, "--steps", "4", "--workdir", "base")
+    words = ("train", SMOOTH, "--steps", "6", "--init", "base", "--workdir", "next")
+    assert "no verdict" in dljax(*words)
+    shutil.rmtree(tmp_path / "base")
+    assert "has finished" in dljax(*words)
+    record = json.loads((tmp_path / "next" / "record.json").read_text())
+    assert record["knobs"]["--init"] == str(tmp_path / "base")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dljax.cli.opening import open_experiment
-from dljax.code import PACKAGE, Origin, differing, lay_out
+from dljax.code import PACKAGE, Origin, default_workdir, differing, lay_out
 from dljax.errors import UserError
 from dljax.knobs import read_knobs
 from dljax.runtime.profile import Profile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Key in a record's knobs, which no knob can have: seeds that were trained together (dljax sweep).
 SEEDS = "seeds together"
 # Another such key: the run that this one began from (dljax train --init).
-INIT = "started from"
+INIT = "--init"
 # Environment variable: the folder of stored code in front of this process's path.
 _STORED = "DLJAX_STORED_CODE"
 
@@ -150,8 +150,12 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
 
 
-def begun_from(experiment: "Experiment", run: Path) -> "Experiment":
+def begun_from(experiment: "Experiment", run: Path, workdir: Path | None) -> "Experiment":
     """The experiment, started from the variables of another run's newest checkpoint.
+
+    Args:
+        workdir: named for the new run, if one was. A run that has begun there, or in its default
+            folder, goes on also where ``run`` is gone.
 
     Raises:
         UserError: ``run`` is no folder of a run.
@@ -159,12 +163,13 @@ def begun_from(experiment: "Experiment", run: Path) -> "Experiment":
     from dljax.experiment import Experiment
     from dljax.weights import from_run
 
-    read_record(run)
     first, *rest = experiment.phases
     first = dataclasses.replace(first, start=from_run(run))
     origin = experiment.origin
     assert origin is not None
     origin = origin._replace(knobs={**origin.knobs, INIT: str(run.resolve())})
+    if not ((workdir or default_workdir(origin)) / "record.json").is_file():
+        read_record(run)
     made = Experiment(first, *rest, seed=experiment.seed)
     return made.of(origin, experiment.claim, (*experiment.apart, "init"))
 

@@ -36,6 +36,6 @@ def main(argv: list[str]) -> int:
 
     experiment = open_experiment(path, resolved)
     if options.init:
-        experiment = begun_from(experiment, options.init)
+        experiment = begun_from(experiment, options.init, options.workdir)
     run(experiment, profile, options.workdir, anyway=options.anyway)
     return 0

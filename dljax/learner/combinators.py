@@ -165,6 +165,8 @@ def keep_best(
 
     def init(key: Key, batch: Batch) -> State:
         state = learner.init(key, batch)
+        if state.step.ndim:
+            raise UserError("keep_best(many_seeds(...)): put it within, many_seeds(keep_best(...))")
         return with_best(state, jax.tree.map(jnp.copy, candidate(state, jnp.float32(jnp.inf))))
 
     def update(state: State, batch: Batch):

@@ -4,6 +4,7 @@ A start is (the last phase's final state or None, a fresh state) -> the phase's 
 here give some players other variables; all other players go on as by ``experiment.go_on``.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from dljax.learner import State
 from dljax.types import PyTree
 from dljax.weights.files import read
 from dljax.weights.mapping import Entry, some, to_variables
+
+_TRIES = 3  # of reading a run's newest checkpoint, which may be deleted meanwhile
 
 
 def load(
@@ -96,11 +99,23 @@ def restore_raw(run: str | Path, step: int | None = None) -> dict[str, Any]:
     Raises:
         UserError: the folder has no checkpoint, or not that one, or it is damaged.
     """
-    from dljax.runtime.checkpoints import Checkpoints
-
     run = Path(run)
     if not (run / "checkpoints").is_dir():
         raise UserError(f"{run} holds no checkpoint: name the folder of a run that has saved one")
+    tries = 1 if step is not None else _TRIES
+    for left in reversed(range(tries)):
+        try:
+            return _read(run, step)
+        except UserError:
+            if not left:
+                raise
+            time.sleep(0.5)  # it is being trained: that checkpoint made way for a newer one
+    raise AssertionError
+
+
+def _read(run: Path, step: int | None) -> dict[str, Any]:
+    from dljax.runtime.checkpoints import Checkpoints
+
     with Checkpoints(run, 1, read_only=True) as saved:
         steps = saved.all()
         if not steps:
