@@ -18,8 +18,8 @@ _BY_KIND: dict[tuple, Path] = {}
 for _path in EXPERIMENTS:
     _BY_KIND.setdefault((_path.parent.name, *sorted(set(imported_models(_path)))), _path)
 KINDS = sorted(_BY_KIND.values())
-# For deep checks: with `-m "not deep"` two kinds stand for all, one of them with two players.
-_SHALLOW = ("lenet", "dcgan")
+# For deep checks: with `-m "not deep"` one kind stands for all.
+_SHALLOW = ("lenet",)
 DEEP = [
     pytest.param(path, id=path.stem, marks=() if path.stem in _SHALLOW else pytest.mark.deep)
     for path in KINDS

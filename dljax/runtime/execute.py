@@ -105,7 +105,7 @@ class Jit:
     def _packed(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         self._programs.append("step")
         state, metrics = self.learner.update(state, batch)
-        return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in self.names])
+        return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in sorted(metrics)])
 
     def _one(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         state, values = self._packed(state, batch)
