@@ -37,7 +37,7 @@ from dljax.data import Pipeline, fake, transforms
 from dljax.data.sources.text import Windows
 from dljax.models.convnets import lenet
 from dljax.models.transformers import gpt
-from dljax.runtime import loop
+from dljax.runtime import stage
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
 from dljax.tasks.classification import classification
@@ -175,7 +175,7 @@ def in_turns(
     by_hand: list[float] = []
     hand = bare(case, (turns + 2) * _TURN, norm)
     next(hand)
-    loop_executor = loop.make_executor
+    loop_executor = stage.make_executor
 
     def make_executor(*args: Any) -> Any:
         executor = loop_executor(*args)
@@ -197,7 +197,7 @@ def in_turns(
         return executor
 
     with (
-        mock.patch.object(loop, "make_executor", make_executor),
+        mock.patch.object(stage, "make_executor", make_executor),
         tempfile.TemporaryDirectory(prefix="dljax-overhead-") as folder,
         contextlib.suppress(_Enough),
     ):
