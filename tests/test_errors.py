@@ -318,6 +318,14 @@ def test_a_foreign_checkpoint(refused, again, tmp_path):
     assert contents(run / "checkpoints") == before
 
 
+@pytest.mark.parametrize("damaged", ["{", "[]", "\udcff", '{"file": "x.py"}', '{"knobs": []}'])
+def test_a_damaged_record_is_not_opened(refused, tmp_path, damaged):
+    run = tmp_path / "damaged"
+    run.mkdir()
+    (run / "record.json").write_text(damaged, errors="surrogateescape")
+    assert f"{run / 'record.json'} is damaged" in refused("eval", run)
+
+
 def test_the_folder_of_another_experiment(refused, again, tmp_path):
     run, words = again
     before = contents(run)

@@ -1,6 +1,5 @@
 """The command dljax: it runs a subcommand, and turns a UserError into one line."""
 
-import errno
 import io
 import os
 import signal
@@ -13,6 +12,7 @@ from dljax import __version__
 from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, sweep, train
 from dljax.cli.parsing import HelpShown
 from dljax.errors import UserError, nearest
+from dljax.runtime.files import FULL, disk_full
 from dljax.runtime.launch import among_several, leave
 
 
@@ -138,11 +138,8 @@ def main(argv: list[str] | None = None) -> int:
 def _mendable(error: Exception) -> str:
     """The line for an error of the machine, not of the code: disk or memory; "" for another."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return (
-            "the disk is full: free some space and run the same command again, it goes on from the "
-            "last whole checkpoint"
-        )
+    if isinstance(error, OSError) and error.errno in FULL:
+        return disk_full()
     if isinstance(error, MemoryError) or first.startswith("RESOURCE_EXHAUSTED: Out of memory"):
         return f"out of memory ({first[:160]}): a smaller --batch, or microbatch in the profile, takes less"
     return ""

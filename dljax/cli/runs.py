@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from dljax.cli.opening import open_experiment
 from dljax.code import PACKAGE, Origin, default_workdir, differing, lay_out
 from dljax.errors import UserError
 from dljax.knobs import read_knobs
+from dljax.runtime.files import read_json
 from dljax.runtime.profile import Profile
 
 if TYPE_CHECKING:
@@ -42,10 +42,9 @@ def read_record(path: Path) -> dict[str, Any]:
     if not os.path.isfile(file):
         what = "holds no run (no record.json)" if os.path.isdir(path) else "does not exist"
         raise UserError(f"{path} {what}: name a run's folder, or an experiment file")
-    try:
-        record = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{file} is damaged: the run cannot be opened") from None
+    record = read_json(file, knobs=dict, code=dict)
+    if record is None:
+        raise UserError(f"{file} is damaged: the run cannot be opened")
     if not record.get("file"):
         raise UserError(
             f"{path}: no file tells its experiment, which was built or changed by hand: open it from "

@@ -16,6 +16,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from dljax.errors import UserError
 from dljax.learner import State
+from dljax.runtime.files import disk_full
 from dljax.runtime.rundir import read_metrics
 
 # Orbax reports every file it writes at INFO, harmless fallbacks at WARNING, and at ERROR, with a
@@ -42,7 +43,7 @@ def _apart(state: State) -> State:
     return jax.tree.unflatten(tree, copies)
 
 
-def disk_full(error: BaseException) -> bool:
+def _tells_of_full_disk(error: BaseException) -> bool:
     """True for errors, also Orbax's and TensorStore's, that tell of a full disk."""
     return bool(
         re.search(r"No space left|ENOSPC|RESOURCE_EXHAUSTED.*writ|File too large|EFBIG", str(error))
@@ -196,11 +197,8 @@ class Checkpoints:
 
     def failure(self, error: BaseException) -> UserError:
         """The error for a save that failed."""
-        if disk_full(error):
-            return UserError(
-                f"the disk is full: {self.folder} could not be written; free some space and run "
-                "the same command again, it goes on from the last whole checkpoint"
-            )
+        if _tells_of_full_disk(error):
+            return UserError(disk_full(self.folder))
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         return UserError(f"{self.folder} could not be written: {first}")
 

@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 from dljax.errors import UserError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -81,13 +81,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def disk_full(path: Path | None = None) -> str:
+    """The line for a full disk, on which ``path`` could not be written, with the way to go on."""
+    what = f"{path} could not be written; " if path else ""
+    return (
+        f"the disk is full: {what}free some space and run the same command again, it goes on from "
+        "the last whole checkpoint"
+    )
+
+
 def unwritable(path: Path, error: OSError) -> UserError:
     """The error for a file or folder that could not be written, with the way to go on."""
-    if error.errno in _FULL:
-        return UserError(
-            f"the disk is full: {path} could not be written; free some space and run the same "
-            "command again, it goes on from the last whole checkpoint"
-        )
+    if error.errno in FULL:
+        return UserError(disk_full(path))
     where = Path(error.filename) if isinstance(error.filename, str) else path
     return UserError(
         f"{where} cannot be written: {error.strerror or error}; once it can, the same command goes on "

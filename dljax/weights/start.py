@@ -99,35 +99,28 @@ def restore_raw(run: str | Path, step: int | None = None) -> dict[str, Any]:
     Raises:
         UserError: the folder has no checkpoint, or not that one, or it is damaged.
     """
-    run = Path(run)
-    if not (run / "checkpoints").is_dir():
-        raise UserError(f"{run} holds no checkpoint: name the folder of a run that has saved one")
-    tries = 1 if step is not None else _TRIES
-    for left in reversed(range(tries)):
-        try:
-            return _read(run, step)
-        except UserError:
-            if not left:
-                raise
-            time.sleep(0.5)  # it is being trained: that checkpoint made way for a newer one
-    raise AssertionError
-
-
-def _read(run: Path, step: int | None) -> dict[str, Any]:
     from dljax.runtime.checkpoints import Checkpoints
 
-    with Checkpoints(run, 1, read_only=True) as saved:
-        steps = saved.all()
-        if not steps:
-            raise UserError(
-                f"{run} holds no checkpoint: name the folder of a run that has saved one"
-            )
-        if step is not None and step not in steps:
-            raise UserError(f"{run} holds no step {step}; it has {', '.join(map(str, steps))}")
-        try:
-            return saved.raw(step or steps[-1], ("step", "params", "extra", "ema"))
-        except UserError as error:
-            raise UserError(f"{run}: {error}") from None
+    run = Path(run)
+    nothing = f"{run} holds no checkpoint: name the folder of a run that has saved one"
+    if not (run / "checkpoints").is_dir():
+        raise UserError(nothing)
+    left = _TRIES if step is None else 1
+    while True:
+        with Checkpoints(run, 1, read_only=True) as saved:
+            steps = saved.all()
+            if not steps:
+                raise UserError(nothing)
+            chosen = steps[-1] if step is None else step
+            if chosen not in steps:
+                raise UserError(f"{run} holds no step {step}; it has {', '.join(map(str, steps))}")
+            try:
+                return saved.raw(chosen, ("step", "params", "extra", "ema"))
+            except UserError as error:
+                left -= 1
+                if not left:
+                    raise UserError(f"{run}: {error}") from None
+        time.sleep(0.5)  # it is being trained: that checkpoint made way for a newer one
 
 
 def _in_use(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
