@@ -1,5 +1,6 @@
 """Checkpoints: those kept, the best of them, and saves that hold nothing up."""
 
+import asyncio
 import gc
 import hashlib
 import json
@@ -178,3 +179,23 @@ def test_digests_are_what_sha256sum_says_and_older_runs_have_none(step):
         assert digest == hashlib.sha256((folder / name).read_bytes()).hexdigest()
     (folder / "SHA256SUMS").unlink()
     assert same()
+
+
+def test_failed_writes_that_orbax_does_not_await_are_not_reported_with_tracebacks(caplog):
+    """Whether asyncio finds any depends on the order in which the arrays of a save fail."""
+
+    def fails(module: str) -> Exception:
+        space: dict = {"__name__": module}
+        exec("def write(): raise ValueError(__name__)", space)
+        with pytest.raises(ValueError) as caught:
+            space["write"]()
+        return caught.value
+
+    async def leave(*errors: Exception):
+        for error in errors:
+            asyncio.get_running_loop().create_future().set_exception(error)
+
+    with asyncio.Runner() as runner:
+        runner.run(leave(fails("orbax.checkpoint.serialization"), fails("theirs")))
+        gc.collect()
+    assert [str(r.exc_info[1]) for r in caplog.records if r.name == "asyncio"] == ["theirs"]

@@ -24,6 +24,21 @@ from dljax.runtime.rundir import read_metrics
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
+def _not_of_orbax(record: logging.LogRecord) -> bool:
+    """False for asyncio's report of an exception in Orbax: of the many arrays of a failed save it
+    raises one's exception, and asyncio reports each of the others' with a traceback.
+    """
+    trace = record.exc_info[2] if record.exc_info else None
+    while trace:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("orbax."):
+            return False
+        trace = trace.tb_next
+    return True
+
+
+logging.getLogger("asyncio").addFilter(_not_of_orbax)
+
+
 def _raw(state: State) -> State:
     """The state with its typed key as integers, which can be stored."""
     return state._replace(key=jax.random.key_data(state.key))
