@@ -1,4 +1,7 @@
-"""Every kind of training learns: the loss falls on each experiment's fake twin, toys are solved."""
+"""Toys are solved, and nothing is learned where there is nothing to learn.
+
+That each experiment's loss falls on its fake twin is in test_experiments.
+"""
 
 from dataclasses import replace
 
@@ -7,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
-from smoke import EXPERIMENTS, KINDS, smoke
+from smoke import EXPERIMENTS, smoke
 
-from dljax import Arrays, Experiment, Pipeline, learn
+from dljax import Arrays, Pipeline, learn
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.classification import classification
@@ -19,29 +21,15 @@ PROFILE = Profile(mesh=Mesh(data=1))
 STEPS = 80
 
 
-def losses(experiment, steps=STEPS):
-    """{player: its losses} over the first phase."""
-    phase = experiment.phases[0]
+def losses(phase):
+    """Player -> its losses."""
     executor = make_executor(PROFILE, phase.learner, phase.data)
     state, seen = executor.init(jax.random.key(1)), []
-    for step in range(steps):
+    for step in range(STEPS):
         state, packed = executor.step(state, executor.place(step, 1), 1)
         seen.append(packed[0])
     values = np.stack(jax.device_get(seen))
     return {name: values[:, i] for i, name in enumerate(executor.names) if name.endswith("/loss")}
-
-
-@pytest.mark.parametrize("path", KINDS, ids=[p.stem for p in KINDS])
-def test_loss_falls_on_the_fake_twin(path):
-    experiment = smoke(path, STEPS)
-    for name, values in losses(experiment).items():
-        assert np.isfinite(values).all(), name
-        if "discriminator" in name or "generator" in name:
-            # Two players' losses are a game's: either may rise. Both must have moved.
-            assert np.ptp(values) > 0.01
-            continue
-        early, late = values[:8].mean(), values[-16:].mean()
-        assert late < early, f"{name}: {early:.4f} -> {late:.4f}"
 
 
 def test_a_hidden_layer_solves_xor():
@@ -73,7 +61,7 @@ def test_a_hidden_layer_solves_xor():
 
 
 def test_labels_without_meaning_are_not_learned():
-    """The control: if the loss fell here on unseen data, the tests above would show nothing."""
+    """The control: if the loss fell here on unseen data, to see it fall elsewhere would show nothing."""
     path = next(p for p in EXPERIMENTS if p.stem == "lenet")
     experiment = smoke(path, STEPS)
     source = experiment.phases[0].data.source
@@ -85,5 +73,5 @@ def test_labels_without_meaning_are_not_learned():
         experiment.phases[0],
         data=replace(experiment.phases[0].data, source=Arrays(shuffled), size=64),
     )
-    (values,) = losses(Experiment(phase)).values()
+    (values,) = losses(phase).values()
     assert values[-16:].mean() > np.log(10) - 0.1
