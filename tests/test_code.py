@@ -68,6 +68,7 @@ else:
 """
 
 
+@pytest.mark.deep
 def test_an_edited_model_of_dljax_makes_another_run(tmp_path, monkeypatch):
     """Trained, edited, and opened with what it was: the whole of it, in a copy of dljax."""
     for folder in ("dljax", "experiments/convnets"):

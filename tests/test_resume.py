@@ -71,9 +71,8 @@ def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     assert both[0] == both[1]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.deep)]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_saves_and_says_how_to_go_on(number, tmp_path):
     path = next(p for p in KINDS if p.stem == "lenet")
     stopped, alone = tmp_path / "stopped", tmp_path / "alone"

@@ -39,9 +39,13 @@ def test_rewrite_equals_lax(case):
         pytest.skip("this geometry stays with lax")
 
     def pulled(f):
-        out, pull = jax.vjp(f, x, kernel)
-        weights = jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape)
-        return out, pull(weights)
+        @jax.jit
+        def both(x, kernel):
+            out, pull = jax.vjp(f, x, kernel)
+            weights = jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape)
+            return out, pull(weights)
+
+        return both(x, kernel)
 
     ours = pulled(rewrite)
     theirs = pulled(lambda x, k: lax.conv_transpose(x, k, (stride, stride), padding))
