@@ -25,6 +25,25 @@ def test_crops_turn_image_and_label_together():
         isbi.crops(7)({"image": row[..., None], "label": row}, seeds)
 
 
+def test_crops_lie_in_eight_orientations_alike():
+    """Of a whole slice, the rows and columns of a square's eight symmetries."""
+    square = np.arange(4, dtype=np.int32).reshape(2, 2)
+    found = isbi.crops(2)({"label": square[None].repeat(4000, 0)}, np.arange(4000, dtype=np.uint64))
+    symmetries = [
+        [[0, 1], [2, 3]],
+        [[1, 3], [0, 2]],
+        [[3, 2], [1, 0]],
+        [[2, 0], [3, 1]],
+        [[1, 0], [3, 2]],
+        [[3, 1], [2, 0]],
+        [[2, 3], [0, 1]],
+        [[0, 2], [1, 3]],
+    ]
+    counts = [(found["label"] == np.array(x)).all((1, 2)).sum() for x in symmetries]
+    # 500 of each, with a deviation of sqrt(4000 * 1/8 * 7/8) = 21. Five of them.
+    assert sum(counts) == 4000 and np.abs(np.array(counts) - 500).max() < 5 * 21
+
+
 def test_slices_that_are_not_there_are_said_at_once():
     with pytest.raises(UserError, match="--fake true"):
         isbi.load(data="/nowhere")

@@ -262,3 +262,13 @@ def test_the_random_crops_least_area(monkeypatch):
     (out,) = images.random_resized_crop(14)(encoded(Image.fromarray(pixels)), SEED)["image"]
     # Centers of the first and last pixel, 0.505 and 13.637, are at 0.005 and 13.137 in pixels' numbers.
     np.testing.assert_allclose(out[0, [0, -1], 0], [0.03, 65.7], atol=1)  # rounded, bilinear
+
+
+def test_the_random_crops_areas_lie_between_the_least_and_the_whole(monkeypatch):
+    """Halfway from 28 % to all of 50 x 50 pixels are 64 %: 40 x 40, pixel for pixel."""
+    draws = {"area": 0.5, "aspect": 0.5, "x": 0.0, "y": 0.0, "flip": 1.0}
+    monkeypatch.setattr(images, "uniform", lambda seeds, name: np.full(len(seeds), draws[name]))
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    raw = encoded(Image.fromarray(pixels))
+    (out,) = images.random_resized_crop(40, least_area=0.28)(raw, SEED)["image"]
+    np.testing.assert_array_equal(out, pixels[:40, :40])

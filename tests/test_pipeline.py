@@ -324,6 +324,15 @@ def test_evaluation_masks_the_padding():
     assert all(b["mask"].dtype == np.float32 for b in batches)
 
 
+@pytest.mark.parametrize("size", [1, 4, N])
+def test_the_seeds_of_an_evaluation_are_positions(size):
+    """So that no example's draws depend on the size of the batches, rows of padding aside."""
+    seen = []
+    for _ in EvalSet(numbered(), note(seen)).batches(size):
+        pass
+    assert seen[:N] == list(range(N))
+
+
 def test_evaluation_batches_are_at_most_the_whole_set():
     (batch,) = EvalSet(numbered()).batches(1000)
     assert batch["label"].tolist() == list(range(N)) and batch["mask"].tolist() == [1] * N

@@ -174,6 +174,29 @@ def test_the_best_is_judged_and_kept_by_its_average(key):
     np.testing.assert_allclose(learner.chosen(state).params["model"], -1.8, rtol=1e-6)
 
 
+def test_of_no_held_out_examples_none_is_the_best(key):
+    """A number that falls from 10 to 9, 8 and 7, where the first of these is judged by nothing."""
+
+    def loss(params, extra, batch, key):
+        return params["model"], Aux({}, extra)
+
+    def evaluate(params, extra, batch, key):
+        return {"loss": Mean.of(params["model"].reshape(1), batch["mask"])}
+
+    task = Task(lambda *_: ({"model": jnp.float32(10)}, {"model": {}}), {"model": loss}, evaluate)
+    learner = keep_best(learn(task, optax.sgd(1.0)), lambda batch: batch)
+    nothing, one = ({**BATCH, "mask": jnp.array([mask])} for mask in (0.0, 1.0))
+    state, best = learner.init(key, one), []
+    for batch in (nothing, one, one, nothing):
+        state, metrics = learner.update(state, batch)
+        kept = state.extra["best"]
+        best.append(
+            tuple(float(x) for x in (metrics["held_out/loss"], kept["step"], kept["score"]))
+        )
+    assert best == [(np.inf, 0, np.inf), (8, 2, 8), (7, 3, 7), (np.inf, 3, 7)]
+    assert learner.chosen(state).params["model"] == 7
+
+
 def state(step: int, ema: float | None = None, **players: float) -> State:
     params = {name: jnp.float32(value) for name, value in players.items()}
     extra = {name: {"mean": 10 * value} for name, value in params.items()}

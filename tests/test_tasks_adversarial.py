@@ -19,6 +19,8 @@ from dljax.tasks.adversarial import adversarial
         # between: 1, 3, 1, 1; within: 2 and 2
         ([[0.0], [2.0]], [[1.0], [3.0]], 2 * 1.5 - 2 - 2),
         ([[0.0, 0.0]] * 2, [[3.0, 4.0]] * 3, 2 * 5.0),
+        # between: 1 and 3; within: the three pairs of one point are 0 apart, the one of two points 2
+        ([[0.0]] * 3, [[1.0], [3.0]], 2 * 2.0 - 2),
         # the corners of a triangle with sides 3, 4 and 5, and one of them twice
         ([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]], [[0.0, 0.0]] * 2, 2 * 7 / 3 - 4),
     ],

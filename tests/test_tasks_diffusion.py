@@ -46,17 +46,19 @@ def test_samplers_recover_a_gaussian(kind, options, key):
     np.testing.assert_allclose(x.std(), 0.15, atol=0.01)
 
 
-def test_ancestral_step_is_equation_7(key):
-    """One step down by hand: posterior mean and variance of Ho et al., equations 6 and 7."""
+@pytest.mark.parametrize("std", [0.3, 3.0])
+def test_ancestral_step_is_equation_7(std, key):
+    """One step down by hand: posterior mean and variance of Ho et al., equations 6 and 7, given the
+    predicted image; where the data are wide, it is clipped."""
     schedule = linear_schedule(2, 0.1, 0.3)
-    predict = gaussian(schedule, 0.0, 0.3)
+    predict = gaussian(schedule, 0.0, std)
     beta, signal = schedule.beta.astype(float), schedule.signal.astype(float)
     first, rest = jax.random.split(key)
-    x2 = np.asarray(jax.random.normal(first, (5, 1)), float)
-    noise = np.asarray(jax.random.normal(jax.random.fold_in(rest, 0), (5, 1)), float)
+    x2 = np.asarray(jax.random.normal(first, (50, 1)), float)
+    noise = np.asarray(jax.random.normal(jax.random.fold_in(rest, 0), (50, 1)), float)
 
     def clean(x, t):
-        eps = np.asarray(predict(None, jnp.asarray(x, jnp.float32), jnp.full((5,), t)), float)
+        eps = np.asarray(predict(None, jnp.asarray(x, jnp.float32), jnp.full((50,), t)), float)
         return np.clip((x - np.sqrt(1 - signal[t]) * eps) / np.sqrt(signal[t]), -1, 1)
 
     mean = (
@@ -64,7 +66,8 @@ def test_ancestral_step_is_equation_7(key):
     ) / (1 - signal[1])
     variance = (1 - signal[0]) / (1 - signal[1]) * beta[1]
     x1 = mean + np.sqrt(variance) * noise
-    sampled = ancestral(predict, (5, 1), schedule=schedule)(None, key)
+    assert ((abs(clean(x2, 1)) == 1) & (abs(clean(x1, 0)) < 1)).any() == (std > 1)
+    sampled = ancestral(predict, (50, 1), schedule=schedule)(None, key)
     # The last step returns the clean image itself; float32 against float64.
     np.testing.assert_allclose(sampled, clean(x1, 0), atol=1e-5)
 
@@ -112,9 +115,12 @@ class Inverts(nn.Module):
 HALVES = Schedule(np.full(4, 0.5, np.float32), np.array([0.5, 0.25, 0.125, 0.0625], np.float32))
 
 
-@pytest.mark.parametrize(
+SCHEDULES = pytest.mark.parametrize(
     "model, schedule", [(Inverts(), None), (Inverts((0.5, 0.25, 0.125, 0.0625)), HALVES)]
 )
+
+
+@SCHEDULES
 def test_the_network_is_told_the_time_of_its_noise(model, schedule, key):
     """With the right time the noise of a black image is known, and the loss is none."""
     task = diffusion(model, schedule=schedule)
@@ -137,10 +143,11 @@ def test_every_image_has_a_time_of_its_own(key):
     np.testing.assert_allclose(time.mean(), 499.5, atol=4 * 289 / np.sqrt(512))
 
 
+@SCHEDULES
 @pytest.mark.parametrize("shape", [(1,), (2, 2, 1)])
-def test_samples_are_in_0_to_1(shape, key):
-    """All noise is noise on a black image, which is 0 in -1..1."""
-    task = diffusion(Inverts(), shape)
+def test_samples_are_in_0_to_1(shape, model, schedule, key):
+    """All noise is noise on a black image, which is 0 in -1..1, where its level is that of training."""
+    task = diffusion(model, shape, schedule=schedule)
     params, extra = task.init(key, {"image": jnp.zeros((1, *shape))})
     made = task.sample(Variables(params, extra), key, 3)
     np.testing.assert_allclose(made, np.full((3, *shape), 0.5), atol=1e-5)  # float32
