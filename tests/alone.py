@@ -6,6 +6,6 @@ import sys
 
 
 def python(*words, **environment) -> subprocess.CompletedProcess:
-    kept = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")}
     words = [sys.executable, *map(str, words)]
     return subprocess.run(words, capture_output=True, text=True, env={**kept, **environment})

@@ -12,6 +12,9 @@ os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
 os.environ.pop("TFDS_DATA_DIR", None)
+# Layers in XLA's own form compile in half the time. test_forms holds the others to them, test_parity runs
+# whole networks in them, and so do the runs in processes of their own.
+os.environ["DLJAX_PLAIN"] = "1"
 
 import jax
 import pytest
@@ -33,6 +36,12 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def in_the_checkout(monkeypatch):
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def fast_forms(monkeypatch):
+    """Layers in the forms that users run."""
+    monkeypatch.delenv("DLJAX_PLAIN")
 
 
 @pytest.fixture

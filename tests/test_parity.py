@@ -31,6 +31,7 @@ from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
 
 GOLDEN = Path(__file__).parent / "parity" / "golden"
+pytestmark = pytest.mark.usefixtures("fast_forms")
 
 
 class Row(NamedTuple):

@@ -17,7 +17,9 @@ HERE = Path(__file__).parent
 
 
 def start(path: Path, *folders: Path) -> subprocess.Popen:
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # one device
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")
+    }  # one device
     return subprocess.Popen(
         [sys.executable, str(HERE / "drive.py"), str(path), *map(str, folders)],
         env={**environment, "PYTHONPATH": str(HERE)},

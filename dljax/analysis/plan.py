@@ -11,6 +11,7 @@ import numpy as np
 
 from dljax.analysis.summary import size
 from dljax.experiment import Experiment, Phase
+from dljax.nn import forms
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Profile
 from dljax.types import PyTree
@@ -63,17 +64,19 @@ def _bytes(tree: PyTree) -> int:
 
 
 def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
-    executor = make_executor(replace(profile, executor="jit"), phase.learner, phase.data)
+    def executor_of_step():
+        executor = make_executor(replace(profile, executor="jit"), phase.learner, phase.data)
+        return executor, lambda state, batch: executor.step(state, batch, 1)
+
+    executor, step = executor_of_step()
     state = executor.abstract
     batch = jax.tree.map(  # where host and device are one, these are host arrays
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None)),
         executor.place(0, 1),
     )
 
-    def step(state, batch):
-        return executor.step(state, batch, 1)
-
-    work = flops(jax.make_jaxpr(step)(state, batch).jaxpr)
+    with forms.all_plain():  # the model's arithmetic, in whatever form it runs
+        work = flops(jax.make_jaxpr(executor_of_step()[1])(state, batch).jaxpr)
     begun = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=(0,)).lower(state, batch).compile()
     seconds = time.perf_counter() - begun

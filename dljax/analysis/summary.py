@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from dljax.nn import forms
 from dljax.types import PyTree
 
 
@@ -114,7 +115,7 @@ def layers(init: Callable[..., PyTree], *arguments: Any) -> list[Layer]:
         )
         return out
 
-    with nn.intercept_methods(record):
+    with nn.intercept_methods(record), forms.all_plain():
         between = _between(jax.make_jaxpr(init)(*arguments).jaxpr)
     rows: list[Layer] = []
     held: list[Layer] = []  # modules that compute nothing (dropout here): glue may come before them

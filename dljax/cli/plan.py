@@ -41,6 +41,8 @@ def _on_stand_ins(profile: Profile, argv: list[str]) -> int:
         )
     flags = f"--xla_force_host_platform_device_count={_devices_wanted(profile)}"
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", _STAND_IN: "1"}
+    if profile.device != "cpu":
+        environment["DLJAX_PLAIN"] = "1"  # as it is compiled there
     done = subprocess.run([sys.executable, "-m", "dljax", "plan", *argv], env=environment)
     return done.returncode
 

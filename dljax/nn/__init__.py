@@ -5,6 +5,7 @@ unchanged. A layer of one or two architectures is written in their files.
 from dljax.nn.conv import Conv as Conv
 from dljax.nn.dense import dense as dense
 from dljax.nn.dropout import Dropout as Dropout
+from dljax.nn.first_maximum import first_maximum as first_maximum
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.pool import max_pool as max_pool
 from dljax.nn.transposed import ConvTranspose as ConvTranspose

@@ -3,9 +3,9 @@
 from typing import Any
 
 import flax.linen as nn
-import jax
 from jax import lax
 
+from dljax.nn import forms
 from dljax.types import Array
 
 
@@ -16,7 +16,7 @@ def rows_dot(x: Array, kernel: Array, dimensions: Any, **options: Any) -> Array:
     transposed for the kernel's gradient, and computes the operation before it (GELU's derivative, say)
     a second time along that order: ten times the arithmetic's own time.
     """
-    if jax.default_backend() != "cpu" or x.ndim == 2:
+    if forms.of_dense(x.shape) == "xla":
         return lax.dot_general(x, kernel, dimensions, **options)
     flat = x.reshape(-1, x.shape[-1])
     out = lax.dot_general(flat, kernel, (((1,), (0,)), ((), ())), **options)

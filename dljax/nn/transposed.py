@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 from jaxtyping import Array, Float
+
+from dljax.nn import forms
+from dljax.nn.strided import transposed
 
 
 def conv_transpose(
@@ -24,28 +26,30 @@ def conv_transpose(
 
     - every output pixel comes from one input pixel (kernel = stride, or a 1x1 input): one matrix
       product and a reshape;
-    - kernel 4, stride 2, "SAME": the four phases of the output (even and odd rows and columns) are
-      four 2x2 convolutions of the input, interleaved.
+    - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of few channels the four
+      phases of the output (even and odd rows and columns), which are 2x2 convolutions of the input,
+      interleaved.
 
-    Any other geometry, and any other backend, takes ``lax.conv_transpose``.
+    Any other geometry takes ``lax.conv_transpose``.
     """
-    if jax.default_backend() == "cpu":
-        size = kernel.shape[:2]
-        if size == (stride, stride) or (padding == "VALID" and x.shape[1:3] == (1, 1)):
-            return _one_to_many(x, kernel)
-        if size == (4, 4) and stride == 2 and padding == "SAME":
-            return _phases(x, kernel)
+    match forms.of_transposed(x.shape, kernel.shape, stride, padding):
+        case "one to many":
+            return one_to_many(x, kernel)
+        case "strided":
+            return transposed(x, kernel)
+        case "phases":
+            return phases(x, kernel)
     return lax.conv_transpose(x, kernel, (stride, stride), padding)
 
 
-def _one_to_many(x: Array, kernel: Array) -> Array:
+def one_to_many(x: Array, kernel: Array) -> Array:
     """out[p i + u, q j + v] = x[i, j] kernel[p - 1 - u, q - 1 - v]."""
     (b, h, w, _), (p, q, _, d) = x.shape, kernel.shape
     out = jnp.einsum("bhwc,pqcd->bhpwqd", x, kernel[::-1, ::-1])
     return out.reshape(b, h * p, w * q, d)
 
 
-def _phases(x: Array, kernel: Array) -> Array:
+def phases(x: Array, kernel: Array) -> Array:
     """Along each axis, out[2i] = x[i-1] k[0] + x[i] k[2] and out[2i+1] = x[i] k[1] + x[i+1] k[3].
 
     Not one convolution with four times the channels: its gradient is ten times slower.

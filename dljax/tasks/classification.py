@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from dljax.errors import UserError
+from dljax.nn import first_maximum
 from dljax.tasks.supervised import Values, image, supervised, weights
 from dljax.types import Array, Batch, Mean, Task
 
@@ -81,7 +82,7 @@ def scored(
     check_labels(logits, label, ignore)
     counts = weights(batch, None if ignore is None else label != ignore)
     loss = cross_entropy(logits, label, smoothing if train else 0.0)
-    right = (jnp.argmax(logits, -1) == label).astype(jnp.float32)
+    right = (first_maximum(logits) == label).astype(jnp.float32)
     return {"loss": Mean.of(loss, counts), "accuracy": Mean.of(right, counts)}
 
 

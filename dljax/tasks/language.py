@@ -6,6 +6,7 @@ import numpy as np
 import optax
 
 from dljax.errors import UserError
+from dljax.nn import first_maximum
 from dljax.tasks.supervised import supervised, weights
 from dljax.types import Mean, Task
 
@@ -25,7 +26,7 @@ def language(model: nn.Module) -> Task:
         counts = weights(batch, (targets >= 0).astype(jnp.float32))
         target = jnp.maximum(targets, 0)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, target)
-        right = (jnp.argmax(logits, -1) == target).astype(jnp.float32)
+        right = (first_maximum(logits) == target).astype(jnp.float32)
         return {"loss": Mean.of(loss, counts), "accuracy": Mean.of(right, counts)}
 
     def fits(logits, batch):

@@ -5,6 +5,7 @@ from functools import partial
 import flax.linen as nn
 import jax.numpy as jnp
 
+from dljax.nn import first_maximum
 from dljax.tasks.classification import fits, scored
 from dljax.tasks.supervised import image, supervised
 from dljax.types import Array, Task
@@ -46,7 +47,7 @@ def segmentation(model: nn.Module, *, ignore: int | None = None) -> Task:
             return values
         label = batch["label"]
         counts = jnp.ones(label.shape, bool) if ignore is None else label != ignore
-        iou, dice = overlap(jnp.argmax(logits, -1), label, logits.shape[-1], counts)
+        iou, dice = overlap(first_maximum(logits), label, logits.shape[-1], counts)
         return {**values, "iou": iou, "dice": dice}
 
     return supervised(model, image, measured, partial(fits, ignore=ignore))

@@ -1,0 +1,87 @@
+"""The choice of form: which of several programs of the same value a layer is compiled as.
+
+Accelerators take XLA's own. On CPU a form is chosen by shape alone, never by the number of threads or
+devices, so that a run goes on with the same bits wherever it is resumed. ``DLJAX_PLAIN=1`` in the
+environment turns all of them off, to compare or to find a fault.
+
+Each form's own file says why it is fast, with figures.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+
+import jax
+
+Shape = Sequence[int]
+
+_PLAIN = ContextVar("plain", default=False)
+
+
+@contextmanager
+def all_plain() -> Iterator[None]:
+    """A context in which every layer is traced as XLA's own, to count or to name its operations."""
+    before = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(before)
+
+
+def plain() -> bool:
+    """True where every layer is to be XLA's own."""
+    asked = _PLAIN.get() or os.environ.get("DLJAX_PLAIN", "") not in ("", "0")
+    return asked or jax.default_backend() != "cpu"
+
+
+def of_conv(
+    x: Shape, kernel: Shape, strides: tuple[int, int] = (1, 1)
+) -> Literal["xla", "matmul", "few channels", "winograd 4", "winograd 2", "strided"]:
+    """The form of a convolution of ``x`` [b, h, w, c] with ``kernel`` [p, q, c, d]."""
+    (_, h, w, c), (*size, _, d) = x, kernel
+    if plain():
+        return "xla"
+    if strides == (1, 1) and 1 not in size and max(c, d) <= 16:
+        return "few channels"
+    if size == [1, 1] or (strides == (1, 1) and c <= 3):
+        return "matmul"
+    if strides == (1, 1) and size == [3, 3] and min(c, d) >= 32:
+        # Of small maps F(4, 3) computes more than there is; a large kernel, transformed, is four times
+        # as large.
+        return "winograd 2" if h * w <= 16 or c * d >= 2**18 else "winograd 4"
+    if strides == (2, 2) and min(c, d) >= 16 and size == [3, 3]:
+        return "matmul"
+    if strides == (2, 2) and min(c, d) >= 16 and size == [4, 4]:
+        return "strided"
+    return "xla"
+
+
+def of_transposed(
+    x: Shape, kernel: Shape, stride: int, padding: str
+) -> Literal["xla", "one to many", "strided", "phases"]:
+    """The form of a transposed convolution of ``x`` [b, h, w, c] with ``kernel`` [p, q, c, d]."""
+    (_, h, w, _), size = x, list(kernel[:2])
+    if plain():
+        return "xla"
+    if size == [stride, stride] or (padding == "VALID" and (h, w) == (1, 1)):
+        return "one to many"
+    if size == [4, 4] and stride == 2 and padding == "SAME":
+        return "phases" if h * w <= 16 else "strided"
+    return "xla"
+
+
+def of_pool(x: Shape) -> Literal["xla", "tiles", "batch last"]:
+    """The form of max-pooling of ``x`` [b, h, w, c] without overlap."""
+    return "xla" if plain() else "batch last" if x[-1] <= 16 else "tiles"
+
+
+def of_argmax() -> Literal["xla", "two loops"]:
+    """The form of an argmax over the last axis."""
+    return "xla" if plain() else "two loops"
+
+
+def of_dense(x: Shape) -> Literal["xla", "matmul"]:
+    """The form of a linear layer of ``x`` [..., c]."""
+    return "xla" if plain() or len(x) == 2 else "matmul"

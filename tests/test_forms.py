@@ -1,0 +1,387 @@
+"""The forms of dljax.nn are XLA's own layers: values, derivatives of any kind, on one device and eight."""
+
+import re
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
+
+from dljax.nn import Conv, ConvTranspose, dense, first_maximum, forms, max_pool
+from dljax.nn.conv import as_matmul, conv
+from dljax.nn.dense import rows_dot
+from dljax.nn.few_channels import batch_last, few_channels
+from dljax.nn.pool import tiles_max
+from dljax.nn.strided import strided, transposed
+from dljax.nn.transposed import one_to_many, phases
+from dljax.nn.winograd import transforms, winograd
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+SAME, VALID, UNEVEN = ((1, 1), (1, 1)), ((0, 0), (0, 0)), ((0, 3), (2, 1))
+
+
+def xla(x, kernel, padding, strides=(1, 1)):
+    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=LAYOUT)
+
+
+def of_conv(form, image, kernel, padding, strides=(1, 1)):
+    plain = partial(xla, padding=padding, strides=strides)
+    return partial(form, padding=padding), plain, ((8, *image), kernel)
+
+
+def of_transposed(form, image, kernel, stride, padding):
+    def plain(x, kernel):
+        return lax.conv_transpose(x, kernel, (stride, stride), padding)
+
+    return form, plain, ((8, *image), kernel)
+
+
+def of_pool(form, image, window):
+    def plain(x):
+        return nn.max_pool(x, (window, window), (window, window))
+
+    return form, plain, ((8, *image),)
+
+
+def last_axes(x, kernel):
+    return rows_dot(x, kernel, (((x.ndim - 1,), (0,)), ((), ())))
+
+
+four, two = partial(winograd, m=4), partial(winograd, m=2)
+# (form, XLA's own, shapes of the inputs)
+FORMS = {
+    "F(4, 3)": of_conv(four, (8, 8, 5), (3, 3, 5, 4), SAME),
+    "F(4, 3), no whole tiles": of_conv(four, (7, 10, 3), (3, 3, 3, 4), VALID),
+    "F(4, 3), uneven padding": of_conv(four, (5, 4, 3), (3, 3, 3, 2), UNEVEN),
+    "F(2, 3)": of_conv(two, (4, 4, 5), (3, 3, 5, 4), SAME),
+    "F(2, 3), no whole tiles": of_conv(two, (7, 3, 3), (3, 3, 3, 4), VALID),
+    "F(2, 2)": of_conv(two, (5, 6, 3), (2, 2, 3, 4), SAME),
+    "4x4 stride 2": of_conv(strided, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
+    "4x4 stride 2, odd sides": of_conv(strided, (7, 9, 3), (4, 4, 3, 5), SAME, (2, 2)),
+    "4x4 stride 2, uneven padding": of_conv(strided, (6, 9, 3), (4, 4, 3, 5), UNEVEN, (2, 2)),
+    "4x4 stride 2 transposed": of_transposed(transposed, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
+    "the same, one pixel": of_transposed(transposed, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
+    "phases": of_transposed(phases, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
+    "phases, one pixel": of_transposed(phases, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
+    "kernel = stride = 2": of_transposed(one_to_many, (6, 5, 3), (2, 2, 3, 5), 2, "SAME"),
+    "kernel = stride = 3": of_transposed(one_to_many, (3, 4, 3), (3, 3, 3, 5), 3, "VALID"),
+    "from one pixel": of_transposed(one_to_many, (1, 1, 3), (4, 4, 3, 5), 1, "VALID"),
+    "few channels": of_conv(few_channels, (12, 11, 1), (5, 5, 1, 6), ((2, 2), (2, 2))),
+    "few channels, no padding": of_conv(few_channels, (9, 7, 6), (5, 4, 6, 7), VALID),
+    "few channels, uneven padding": of_conv(few_channels, (6, 5, 3), (2, 2, 3, 4), UNEVEN),
+    "gray": of_conv(as_matmul, (9, 7, 1), (3, 3, 1, 8), UNEVEN),
+    "1x1": of_conv(as_matmul, (6, 5, 3), (1, 1, 3, 4), VALID),
+    "dense": (last_axes, jnp.matmul, ((8, 3, 5), (5, 4))),
+    "pool": of_pool(partial(tiles_max, window=2), (6, 8, 3), 2),
+    "pool, no whole tiles": of_pool(partial(tiles_max, window=3), (10, 7, 3), 3),
+    "pool, batch last": of_pool(
+        lambda x: batch_last(partial(tiles_max, window=2), x), (7, 5, 3), 2
+    ),
+}
+
+
+def weights(x, function=jnp.cos):
+    return function(jnp.arange(x.size, dtype=x.dtype)).reshape(x.shape)
+
+
+def everything(f, *inputs):
+    """The value, the gradients, the derivative along a direction, and the gradients' gradients."""
+
+    def gradients(*inputs):
+        out, pull = jax.vjp(f, *inputs)
+        return pull(weights(out))
+
+    def along(*inputs):
+        found = gradients(*inputs)
+        return sum(jnp.vdot(weights(g, jnp.sin), g) for g in found)
+
+    directions = tuple(weights(x, jnp.sin) for x in inputs)
+    out, derivative = jax.jvp(f, inputs, directions)
+    second = jax.grad(along, argnums=tuple(range(len(inputs))))(*inputs)
+    return out, gradients(*inputs), derivative, second
+
+
+pytestmark = pytest.mark.usefixtures("fast_forms")
+ONE_OF_A_KIND = [
+    name for name in FORMS if "," not in name or name.count(",") == 1 and name[0] == "F"
+]
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def case(request):
+    form, plain, shapes = FORMS[request.param]
+    rng = np.random.default_rng(0)
+    inputs = [jnp.asarray(rng.uniform(-1, 1, shape), jnp.float32) for shape in shapes]
+    if len(inputs) == 1:
+        # The values of a window lie apart: of equal ones alone the gradients of a maximum may differ.
+        _, i, j, _ = np.indices(shapes[0])
+        inputs = [inputs[0] / 32 + (3 * (i % 3) + j % 3) / 4]
+    return form, plain, inputs, jax.jit(partial(everything, plain))(*inputs)
+
+
+def close(ours, theirs, times=1):
+    """Sums of at most some hundred float32 products of order 1, of which F(4, 3) makes some that are
+    ten times as large: an error of about sqrt(300) x 10 x 6e-8 of the largest value."""
+
+    def one(a, b):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, atol=times * 1e-5 * float(jnp.abs(b).max()) + 1e-9)
+
+    jax.tree.map(one, ours, theirs)
+
+
+def test_form_is_xlas_layer(case):
+    form, _, inputs, (*wanted, second) = case
+    *found, second_found = jax.jit(partial(everything, form))(*inputs)
+    close(found, wanted)
+    close(second_found, second, times=2)  # of the errors of a gradient of a gradient
+
+
+@pytest.mark.parametrize("case", ONE_OF_A_KIND, indirect=True)
+def test_form_on_eight_devices(case):
+    """Rows stay where they are: nothing is gathered on the way forward, but where the batch is last."""
+    form, _, inputs, (out, gradients, *_) = case
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    split, whole = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (("data",), ()))
+    placed = [jax.device_put(x, whole if i else split) for i, x in enumerate(inputs)]
+
+    @jax.jit
+    def pulled(*inputs):
+        out, pull = jax.vjp(form, *inputs)
+        return out, pull(weights(out))
+
+    close(pulled(*placed), (out, gradients))
+    if getattr(form, "func", None) is few_channels:
+        return
+    forward = jax.jit(form, out_shardings=split).lower(*placed).compile().as_text()
+    assert "all-gather" not in forward and "all-to-all" not in forward
+
+
+@pytest.mark.parametrize("case", ONE_OF_A_KIND, indirect=True)
+def test_form_under_vmap_and_checkpoint(case):
+    form, plain, inputs, _ = case
+    several = [jnp.stack([x, -x[::-1]]) for x in inputs]
+
+    def pulled(f, *inputs):
+        out, pull = jax.vjp(f, *inputs)
+        return out, pull(weights(out))
+
+    both = [jax.jit(jax.vmap(partial(pulled, f))) for f in (jax.checkpoint(form), plain)]
+    close(both[0](*several), both[1](*several))
+
+
+@pytest.mark.parametrize("case", ONE_OF_A_KIND, indirect=True)
+def test_form_in_bfloat16(case):
+    """The value and gradients are float32's, rounded: 8 bits, and a few for the inputs'."""
+    form, plain, inputs, _ = case
+    low = [x.astype(jnp.bfloat16) for x in inputs]
+
+    def pulled(f, *inputs):
+        out, pull = jax.vjp(f, *inputs)
+        return out, pull(weights(out, lambda x: jnp.cos(x.astype(jnp.float32)).astype(x.dtype)))
+
+    ours = jax.jit(partial(pulled, form))(*low)
+    theirs = jax.jit(partial(pulled, plain))(*(x.astype(jnp.float32) for x in low))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.dtype == jnp.bfloat16
+        np.testing.assert_allclose(a.astype("f4"), b, atol=2**-6 * float(jnp.abs(b).max()))
+
+
+@pytest.mark.parametrize("m, r", [(4, 3), (2, 3), (2, 2)])
+def test_transforms_are_a_correlation(m, r):
+    """A'((G w) * (B' x)) in float64, beside NumPy's own."""
+    a, g, b = transforms(m, r)
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=m + r - 1), rng.normal(size=r)
+    np.testing.assert_allclose(a @ ((g @ kernel) * (b @ x)), np.correlate(x, kernel), rtol=1e-12)
+
+
+def in_float64(x, kernel, padding, weight):
+    """The value of a convolution and both gradients against ``weight``, by NumPy."""
+    p, q, *_ = kernel.shape
+    x = np.pad(np.asarray(x, np.float64), ((0, 0), *padding, (0, 0)))
+    kernel = np.asarray(kernel, np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (p, q), (1, 2))  # [b, i, j, c, p, q]
+    out = np.einsum("bijcpq,pqcd->bijd", windows, kernel, optimize=True)
+    to_kernel = np.einsum("bijcpq,bijd->pqcd", windows, weight, optimize=True)
+    around = np.pad(weight, ((0, 0), (p - 1, p - 1), (q - 1, q - 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(around, (p, q), (1, 2))
+    to_x = np.einsum("bijdpq,pqcd->bijc", windows, kernel[::-1, ::-1], optimize=True)
+    (top, bottom), (left, right) = padding
+    return out, to_x[:, top : to_x.shape[1] - bottom, left : to_x.shape[2] - right], to_kernel
+
+
+@pytest.mark.parametrize(
+    "shape, features, padding, m",
+    [
+        ((2, 32, 32, 64), 64, SAME, 4),  # ResNet-18's four stages
+        ((2, 16, 16, 128), 128, SAME, 4),
+        ((2, 8, 8, 256), 256, SAME, 4),
+        ((2, 4, 4, 512), 512, SAME, 2),
+        ((1, 16, 16, 512), 256, SAME, 4),  # DDPM's and the U-Net's ways up, where two maps meet
+        ((1, 64, 64, 64), 64, VALID, 4),  # the U-Net's first, as in the paper
+        ((1, 37, 29, 48), 40, SAME, 4),
+        ((1, 37, 29, 48), 40, VALID, 4),
+    ],
+)
+def test_winograd_beside_float64(shape, features, padding, m):
+    """The largest error over the largest value: at these shapes 2.9e-6 at most, and 5.3e-6 to 7.6e-6
+    with the points 0, 1, -1, 2, -2, which these are to be told from."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape).astype(np.float32)
+    kernel = (rng.normal(size=(3, 3, shape[-1], features)) / 24).astype(np.float32)
+
+    @jax.jit
+    def pulled(x, kernel, weight):
+        out, pull = jax.vjp(lambda x, k: winograd(x, k, padding, m), x, kernel)
+        return out, *pull(weight)
+
+    size = [s + sum(sides) - 2 for s, sides in zip(shape[1:3], padding, strict=True)]
+    weight = rng.normal(size=(shape[0], *size, features)).astype(np.float32)
+    wanted = in_float64(x, kernel, padding, weight.astype(np.float64))
+    for ours, exact in zip(pulled(x, kernel, weight), wanted, strict=True):
+        assert np.abs(ours - exact).max() < 5e-6 * np.abs(exact).max()
+
+
+def test_what_is_chosen_by_shape(monkeypatch):
+    image, kernel = (32, 16, 16, 64), (3, 3, 64, 64)
+    assert forms.of_conv(image, kernel) == "winograd 4"
+    assert forms.of_conv((32, 4, 4, 64), kernel) == "winograd 2"
+    assert forms.of_conv((8, 28, 28, 1), (5, 5, 1, 6)) == "few channels"
+    assert forms.of_conv((8, 28, 28, 1), (3, 3, 1, 32)) == "matmul"
+    assert forms.of_conv(image, kernel, (2, 2)) == "matmul"
+    assert forms.of_conv(image, (5, 5, 64, 64)) == "xla"
+    assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided"
+    assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided"
+    assert forms.of_pool(image) == "tiles" and forms.of_pool((8, 28, 28, 6)) == "batch last"
+    monkeypatch.setenv("DLJAX_PLAIN", "1")
+    chosen = [forms.of_conv(image, kernel), forms.of_pool(image), forms.of_argmax()]
+    chosen += [forms.of_transposed(image, (2, 2, 64, 64), 2, "SAME"), forms.of_dense((8, 3, 5))]
+    assert set(chosen) == {"xla"}
+
+
+def test_dljax_plain_takes_every_form_out(monkeypatch, key):
+    """Among the operations are XLA's own convolutions and windows then, and none otherwise."""
+
+    def operations():
+        def net(x, k3, k4):
+            x = max_pool(conv(x, k3, SAME))
+            x = conv(x, k4, SAME, (2, 2))
+            return first_maximum(ConvTranspose(32, (4, 4), 2).apply({"params": up}, x))
+
+        up = {"kernel": jnp.zeros((4, 4, 32, 32)), "bias": jnp.zeros(32)}
+        shapes = [(2, 32, 32, 32), (3, 3, 32, 32), (4, 4, 32, 32)]
+        text = str(jax.make_jaxpr(net)(*(jnp.zeros(shape) for shape in shapes)))
+        names = ("conv_general_dilated", "reduce_window_max", "argmax")
+        return [len(re.findall(rf"= {name}\[", text)) for name in names]
+
+    assert operations() == [0, 0, 0]
+    with forms.all_plain():
+        assert operations() == [3, 1, 1]
+    assert operations() == [0, 0, 0]
+    monkeypatch.setenv("DLJAX_PLAIN", "1")
+    assert operations() == [3, 1, 1]
+
+
+PADDINGS = ["SAME", "VALID", 1, ((2, 2), (2, 2))]
+
+
+@pytest.mark.parametrize(
+    "channels, features, size, strides, padding",
+    [
+        (1, 32, (5, 5), (1, 1), "SAME"),
+        (1, 8, (4, 2), (1, 1), "SAME"),
+        (6, 16, (5, 5), (1, 1), "VALID"),
+        (32, 32, (3, 3), (1, 1), "SAME"),
+        (32, 32, (3, 3), (1, 1), "VALID"),
+        (3, 32, (3, 3), (1, 1), ((2, 2), (2, 2))),
+        (32, 32, (4, 4), (2, 2), 1),
+        (32, 32, (4, 4), (2, 2), "SAME"),
+        (32, 32, (4, 4), (2, 2), "VALID"),
+        (3, 32, (3, 3), (2, 2), "SAME"),
+        (3, 32, (1, 1), (2, 2), "VALID"),
+        (3, 32, (7, 3), (3, 1), "SAME"),
+        (1, 32, (4, 4), (2, 2), 1),
+    ],
+)
+def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
+    x = jax.random.normal(key, (2, 12, 11, channels))
+    same_layer(
+        Conv(features, size, strides, padding=padding),
+        nn.Conv(features, size, strides, padding=padding),
+        x,
+    )
+
+
+@pytest.mark.parametrize(
+    "shape, size, stride, padding",
+    [
+        ((6, 5, 3), 2, 2, "SAME"),
+        ((3, 4, 3), 3, 3, "VALID"),
+        ((7, 4, 3), 4, 2, "SAME"),
+        ((7, 4, 32), 4, 2, "SAME"),
+        ((1, 1, 3), 4, 1, "VALID"),
+        ((5, 6, 3), 3, 2, "SAME"),
+    ],
+)
+def test_conv_transpose_is_flax_layer(shape, size, stride, padding, key):
+    x, size = jax.random.normal(key, (2, *shape)), (size, size)
+    same_layer(
+        ConvTranspose(16, size, stride, padding),
+        nn.ConvTranspose(16, size, (stride, stride), padding),
+        x,
+    )
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (2, 3, 5), (2, 3, 2, 5)])
+def test_dense_is_flax_layer(shape, key):
+    same_layer(dense(7), nn.Dense(7), jax.random.normal(key, shape))
+
+
+def same_layer(ours, theirs, x):
+    """The same names and draws of parameters, the same values."""
+    variables = theirs.init(jax.random.key(1), x)
+    jax.tree.map(np.testing.assert_array_equal, ours.init(jax.random.key(1), x), variables)
+    variables = jax.tree.map(lambda p: p + 0.1, variables)  # biases begin at zero
+
+    close(*(jax.jit(layer.apply)(variables, x) for layer in (ours, theirs)))
+    low = jax.tree.map(lambda p: p.astype(jnp.bfloat16), (variables, x))
+    assert jax.eval_shape(ours.apply, *low).dtype == jnp.bfloat16
+
+
+def test_transposed_torch_geometry_by_hand():
+    """One pixel of value 1 through k4 s2 p1 shows the kernel's middle, as in torch (flipped)."""
+    kernel = jnp.arange(16.0).reshape(4, 4, 1, 1)
+    out = ConvTranspose(1, (4, 4), 2, use_bias=False).apply(
+        {"params": {"kernel": kernel}}, jnp.ones((1, 1, 1, 1))
+    )
+    np.testing.assert_array_equal(out[0, :, :, 0], [[10, 9], [6, 5]])
+
+
+@pytest.mark.parametrize("channels", [1, 32])
+def test_of_equal_values_each_takes_its_share_of_the_gradient(channels):
+    """By hand: 5 is the maximum once, 2 twice, 3 three times, 0 four times."""
+    image = [[5, 1, 2, 2], [0, 1, 0, 1], [3, 3, 0, 0], [1, 3, 0, 0]]
+    share = [[1, 0, 1 / 2, 1 / 2], [0, 0, 0, 0], [1 / 3, 1 / 3, 1 / 4, 1 / 4]]
+    share += [[0, 1 / 3, 1 / 4, 1 / 4]]
+    x = jnp.tile(jnp.array(image, jnp.float32)[None, :, :, None], (2, 1, 1, channels))
+    out, pull = jax.vjp(max_pool, x)
+    np.testing.assert_array_equal(out[0, :, :, 0], [[5, 2], [3, 0]])
+    found = pull(jnp.full(out.shape, 12.0))[0]
+    np.testing.assert_allclose(found[1, :, :, -1], 12 * np.array(share), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "row, place",
+    [([1, 3, 2], 1), ([2, 3, 3], 1), ([3, 3, 3], 0), ([-np.inf] * 3, 0), ([1, np.nan, 2], 3)],
+)
+def test_first_maximum(row, place):
+    """As ``argmax``, but that a NaN is at no place."""
+    found = first_maximum(jnp.array([row, [0, 0, 9]], jnp.float32))
+    assert (found.dtype, list(found)) == (jnp.int32, [place, 2])
+    if place < 3:
+        assert np.argmax(row) == place
