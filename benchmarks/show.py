@@ -81,6 +81,13 @@ def warn_if_busy() -> None:
         print(f"the machine's load is {load:.1f}: expect crooked figures", file=sys.stderr)
 
 
+def busy_seconds() -> float:
+    """Seconds that all cores together have worked or were taken away, since the machine's start."""
+    ticks = _lines(Path("/proc/stat"))[0].split()[1:]
+    user, nice, system, _, _, irq, softirq, steal = map(int, ticks[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def machine(*packages: str) -> dict[str, Any]:
     """Where and with what was measured."""
     model = next(

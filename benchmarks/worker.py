@@ -4,6 +4,7 @@ It writes one line of JSON when it is ready, and one for every number of steps t
 """
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,9 @@ def serve(run: Callable[[int], None], parameters: int) -> None:
     print(json.dumps({"parameters": parameters, "first_step": first}), flush=True)
     for line in sys.stdin:
         steps = int(line)
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.process_time()
         run(steps)
-        print(json.dumps({"seconds": (time.monotonic() - begun) / steps}), flush=True)
+        seconds, worked = time.monotonic() - begun, time.process_time() - worked
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        found = {"seconds": seconds / steps, "cores": worked / seconds, "peak_mib": peak}
+        print(json.dumps(found), flush=True)

@@ -344,8 +344,8 @@ def test_dense_is_flax_layer(shape, key):
 
 def same_layer(ours, theirs, x):
     """The same names and draws of parameters, the same values."""
-    variables = theirs.init(jax.random.key(1), x)
-    jax.tree.map(np.testing.assert_array_equal, ours.init(jax.random.key(1), x), variables)
+    mine, variables = (jax.jit(layer.init)(jax.random.key(1), x) for layer in (ours, theirs))
+    jax.tree.map(np.testing.assert_array_equal, mine, variables)
     variables = jax.tree.map(lambda p: p + 0.1, variables)  # biases begin at zero
 
     close(*(jax.jit(layer.apply)(variables, x) for layer in (ours, theirs)))

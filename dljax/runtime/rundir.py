@@ -187,6 +187,7 @@ class RunDir:
                 "cores": cores(),
                 "devices": [str(d) for d in jax.devices()],
                 "processes": jax.process_count(),
+                "DLJAX_PLAIN": os.environ.get("DLJAX_PLAIN", ""),
                 "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "total_steps": experiment.total_steps,
                 "claim": experiment.claim.name if experiment.claim else "",
