@@ -12,8 +12,8 @@ os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
 os.environ.pop("TFDS_DATA_DIR", None)
-# Layers in XLA's own form compile in half the time. test_forms holds the others to them, test_parity runs
-# whole networks in them, and so do the runs in processes of their own.
+# Layers in XLA's own form compile in half the time. test_forms holds the others to them; test_parity runs
+# whole networks in them, as do the runs in processes of their own of test_resume, test_cli and others.
 os.environ["DLJAX_PLAIN"] = "1"
 
 import jax

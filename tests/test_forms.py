@@ -16,7 +16,7 @@ from dljax.nn.conv import as_matmul, conv
 from dljax.nn.dense import rows_dot
 from dljax.nn.few_channels import batch_last, few_channels
 from dljax.nn.pool import tiles_max
-from dljax.nn.strided import strided, transposed
+from dljax.nn.strided import strided, strided_transposed
 from dljax.nn.transposed import one_to_many, phases
 from dljax.nn.winograd import transforms, winograd
 
@@ -63,8 +63,10 @@ FORMS = {
     "4x4 stride 2": of_conv(strided, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
     "4x4 stride 2, odd sides": of_conv(strided, (7, 9, 3), (4, 4, 3, 5), SAME, (2, 2)),
     "4x4 stride 2, uneven padding": of_conv(strided, (6, 9, 3), (4, 4, 3, 5), UNEVEN, (2, 2)),
-    "4x4 stride 2 transposed": of_transposed(transposed, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
-    "the same, one pixel": of_transposed(transposed, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
+    "4x4 stride 2 transposed": of_transposed(
+        strided_transposed, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"
+    ),
+    "the same, one pixel": of_transposed(strided_transposed, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases": of_transposed(phases, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases, one pixel": of_transposed(phases, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
     "kernel = stride = 2": of_transposed(one_to_many, (6, 5, 3), (2, 2, 3, 5), 2, "SAME"),
@@ -74,13 +76,14 @@ FORMS = {
     "few channels, no padding": of_conv(few_channels, (9, 7, 6), (5, 4, 6, 7), VALID),
     "few channels, uneven padding": of_conv(few_channels, (6, 5, 3), (2, 2, 3, 4), UNEVEN),
     "gray": of_conv(as_matmul, (9, 7, 1), (3, 3, 1, 8), UNEVEN),
+    "3x3 stride 2": of_conv(
+        partial(as_matmul, strides=(2, 2)), (9, 8, 3), (3, 3, 3, 4), SAME, (2, 2)
+    ),
     "1x1": of_conv(as_matmul, (6, 5, 3), (1, 1, 3, 4), VALID),
     "dense": (last_axes, jnp.matmul, ((8, 3, 5), (5, 4))),
     "pool": of_pool(partial(tiles_max, window=2), (6, 8, 3), 2),
     "pool, no whole tiles": of_pool(partial(tiles_max, window=3), (10, 7, 3), 3),
-    "pool, batch last": of_pool(
-        lambda x: batch_last(partial(tiles_max, window=2), x), (7, 5, 3), 2
-    ),
+    "pool batch last": of_pool(lambda x: batch_last(partial(tiles_max, window=2), x), (7, 5, 3), 2),
 }
 
 
@@ -287,9 +290,6 @@ def test_dljax_plain_takes_every_form_out(monkeypatch, key):
     assert operations() == [3, 1, 1]
 
 
-PADDINGS = ["SAME", "VALID", 1, ((2, 2), (2, 2))]
-
-
 @pytest.mark.parametrize(
     "channels, features, size, strides, padding",
     [
@@ -306,6 +306,8 @@ PADDINGS = ["SAME", "VALID", 1, ((2, 2), (2, 2))]
         (3, 32, (1, 1), (2, 2), "VALID"),
         (3, 32, (7, 3), (3, 1), "SAME"),
         (1, 32, (4, 4), (2, 2), 1),
+        (32, 32, (3, 3), (1, 1), ((-2, 1), (0, -1))),
+        (16, 32, (3, 3), (2, 2), "SAME"),
     ],
 )
 def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
@@ -326,6 +328,7 @@ def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
         ((7, 4, 32), 4, 2, "SAME"),
         ((1, 1, 3), 4, 1, "VALID"),
         ((5, 6, 3), 3, 2, "SAME"),
+        ((1, 1, 3), 2, 4, "VALID"),
     ],
 )
 def test_conv_transpose_is_flax_layer(shape, size, stride, padding, key):

@@ -75,7 +75,8 @@ def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
         executor.place(0, 1),
     )
 
-    with forms.all_plain():  # the model's arithmetic, in whatever form it runs
+    # The model's arithmetic, in whatever form it runs: traced anew, for an executor keeps its trace.
+    with forms.all_plain():
         work = flops(jax.make_jaxpr(executor_of_step()[1])(state, batch).jaxpr)
     begun = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=(0,)).lower(state, batch).compile()

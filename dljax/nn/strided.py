@@ -28,7 +28,7 @@ def strided(
     return winograd(x, kernel, ((0, 0), (0, 0)), m=2)
 
 
-def transposed(
+def strided_transposed(
     x: Float[Array, "b h w c"], kernel: Float[Array, "4 4 c d"]
 ) -> Float[Array, "b i j d"]:
     """``lax.conv_transpose`` of 4 x 4 with stride 2 and "SAME": what ``strided`` does to its input,

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from dljax.nn import forms
-from dljax.nn.strided import transposed
+from dljax.nn.strided import strided_transposed
 
 
 def conv_transpose(
@@ -22,21 +22,21 @@ def conv_transpose(
     """``lax.conv_transpose`` for one stride in both directions.
 
     XLA's CPU backend has no fast path for the gradient of a dilated convolution (6 to 44 times
-    behind others). Two geometries cover the architectures here, and each is a plain operation:
+    behind others). Two geometries cover the architectures here:
 
     - every output pixel comes from one input pixel (kernel = stride, or a 1x1 input): one matrix
       product and a reshape;
-    - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of few channels the four
+    - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4 the four
       phases of the output (even and odd rows and columns), which are 2x2 convolutions of the input,
       interleaved.
 
-    Any other geometry takes ``lax.conv_transpose``.
+    Any other geometry, and accelerators, take ``lax.conv_transpose``.
     """
     match forms.of_transposed(x.shape, kernel.shape, stride, padding):
         case "one to many":
             return one_to_many(x, kernel)
         case "strided":
-            return transposed(x, kernel)
+            return strided_transposed(x, kernel)
         case "phases":
             return phases(x, kernel)
     return lax.conv_transpose(x, kernel, (stride, stride), padding)

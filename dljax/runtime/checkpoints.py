@@ -25,8 +25,9 @@ logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
 def _not_of_orbax(record: logging.LogRecord) -> bool:
-    """False for asyncio's report of an exception in Orbax: of the many arrays of a failed save it
-    raises one's exception, and asyncio reports each of the others' with a traceback.
+    """False for asyncio's report of an error in Orbax.
+
+    Orbax raises the first error of a failed save, and asyncio would log every other with a traceback.
     """
     trace = record.exc_info[2] if record.exc_info else None
     while trace:
