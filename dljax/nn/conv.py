@@ -72,13 +72,10 @@ def as_matmul(
     """
     p, q, c, d = kernel.shape
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    ends = [x.shape[1] - p + 1, x.shape[2] - q + 1]
-    slices = [
-        x[:, i : i + ends[0] : strides[0], j : j + ends[1] : strides[1]]
-        for i in range(p)
-        for j in range(q)
-    ]
-    columns = jnp.concatenate(slices, -1)
+    (down, right), (h, w) = strides, (x.shape[1] - p + 1, x.shape[2] - q + 1)
+    # Along one side, then along the other: p + q copies of slices, where at once there are p q.
+    x = jnp.concatenate([x[:, :, j : j + w : right] for j in range(q)], -1)
+    columns = jnp.concatenate([x[:, i : i + h : down] for i in range(p)], -1)
     out = columns.reshape(-1, p * q * c) @ kernel.reshape(p * q * c, d)
     return out.reshape(*columns.shape[:-1], d)
 

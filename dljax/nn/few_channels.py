@@ -38,7 +38,9 @@ def _conv(x: Array, kernel: Array, padding: Padding, bias: Array | None) -> Arra
     p, q, c, d = kernel.shape
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     h, w = x.shape[1] - p + 1, x.shape[2] - q + 1
-    slices = [x[:, i : i + h, j : j + w] for i in range(p) for j in range(q)]
+    # Along one side, then along the other: p + q copies of slices, where at once there are p q.
+    x = jnp.concatenate([x[:, :, j : j + w] for j in range(q)])
+    slices = [x[:, i : i + h] for i in range(p)]
     rows = kernel.reshape(p * q * c, d)
     if bias is not None:
         slices.append(jnp.ones_like(slices[0][:1]))
