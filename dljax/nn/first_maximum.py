@@ -10,9 +10,8 @@ from dljax.nn import forms
 def first_maximum(x: Float[Array, "*rest n"]) -> Int[Array, "*rest"]:
     """``jnp.argmax`` over the last axis, int32; on CPU n, which is no place, where there is a NaN.
 
-    XLA's argmax on CPU is a scalar loop: of 10,000 words' logits (400 rows) it took
-    18 of the 93 ms of an LSTM's training step. A maximum, and the least of the places that have it,
-    are two loops over whole registers.
+    XLA's argmax on CPU is a scalar loop. A maximum, and the least of the places that have it, are two loops
+    over whole registers: an LSTM's training step of 400 x 10,000 logits fell from 66 to 60 ms.
     """
     if forms.of_argmax() == "xla":
         return jnp.argmax(x, -1).astype(jnp.int32)
