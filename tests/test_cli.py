@@ -1,13 +1,13 @@
 """The command line: the output of each command, and modules that it must not load."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from alone import environment
 
 from dljax.cli.main import COMMANDS, main
 from dljax.cli.sweep import values
@@ -66,14 +66,10 @@ def _drive(
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=_one_device(),
+        env=environment(),
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
-
-
-def _one_device() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")}
 
 
 def test_help_list_and_a_mistyped_knob_need_no_jax(tmp_path):
@@ -198,7 +194,7 @@ def test_plan_counts_a_step(dljax):
 
 def test_plan_for_the_one_device_that_is_here(tmp_path):
     command = [sys.executable, "-m", "dljax", "plan", SMOOTH, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=_one_device(), cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     phase = json.loads(done.stdout)["phases"][0]
     sizes = phase["bytes_per_device"]
@@ -209,7 +205,7 @@ def test_plan_for_the_one_device_that_is_here(tmp_path):
 def test_plan_for_devices_that_are_not_here(tmp_path):
     command = [sys.executable, "-m", "dljax", "plan", SMOOTH, "--width", "1024", "--json"]
     command += ["--on", str(ROOT / "configs" / "tpu_v5e_8.toml")]
-    done = subprocess.run(command, capture_output=True, text=True, env=_one_device(), cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["devices"] == 8 and found["stand_ins"]

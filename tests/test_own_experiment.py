@@ -1,7 +1,6 @@
 """A researcher's own folder: the README's files, an installed package, no checkout in sight."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alone import environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,13 +28,12 @@ def elsewhere(tmp_path):
     mine.mkdir()
     for name, text in listings().items():
         (mine / name).write_text(text)
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")}
 
     def python(*arguments):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=mine,
-            env={**environment, "PYTHONPATH": str(site), "JAX_PLATFORMS": "cpu"},
+            env=environment(PYTHONPATH=str(site), JAX_PLATFORMS="cpu"),
             capture_output=True,
             text=True,
             timeout=120,

@@ -1,7 +1,6 @@
 """Killed at any moment and started again, a run ends with the bits of one left alone."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from alone import environment
 from drive import CHECKPOINT_EVERY, STEPS
 from smoke import DEEP, KINDS
 
@@ -17,12 +17,9 @@ HERE = Path(__file__).parent
 
 
 def start(path: Path, *folders: Path) -> subprocess.Popen:
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")
-    }  # one device
     return subprocess.Popen(
         [sys.executable, str(HERE / "drive.py"), str(path), *map(str, folders)],
-        env={**environment, "PYTHONPATH": str(HERE)},
+        env=environment(PYTHONPATH=str(HERE)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,6 +1,5 @@
 """The surroundings of a command: a locale, closed streams, odd variables, a caller's process."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from alone import environment
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from dljax.runtime.processes import prepare, prepared
@@ -33,9 +33,8 @@ def test_a_locale_that_cannot_spell(tmp_path):
     program = "import sys\nfrom dljax.cli.main import main\n"
     program += "print([main(line.split(';')) for line in sys.argv[1:]])"
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    outside = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "DLJAX_PLAIN")}
     command = [sys.executable, "-c", program, *map(";".join, lines)]
-    done = subprocess.run(command, capture_output=True, env=outside | plain, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, env=environment(**plain), cwd=tmp_path)
     told = done.stdout.decode("ascii")
     assert done.returncode == 0, done.stderr.decode()
     assert told.splitlines()[-1] == "[0, 0, 0, 0, 0, 2]", told + done.stderr.decode()

@@ -64,22 +64,24 @@ def _bytes(tree: PyTree) -> int:
 
 
 def _phase(phase: Phase, profile: Profile) -> dict[str, Any]:
-    def executor_of_step():
-        executor = make_executor(replace(profile, executor="jit"), phase.learner, phase.data)
-        return executor, lambda state, batch: executor.step(state, batch, 1)
-
-    executor, step = executor_of_step()
+    # Two of one kind, for an executor keeps its trace: one counts the model's arithmetic, whatever the
+    # form in which the other runs it.
+    counted, executor = (
+        make_executor(replace(profile, executor="jit"), phase.learner, phase.data) for _ in range(2)
+    )
     state = executor.abstract
     batch = jax.tree.map(  # where host and device are one, these are host arrays
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None)),
         executor.place(0, 1),
     )
 
-    # The model's arithmetic, in whatever form it runs: traced anew, for an executor keeps its trace.
+    def step_of(executor):
+        return lambda state, batch: executor.step(state, batch, 1)
+
     with forms.all_plain():
-        work = flops(jax.make_jaxpr(executor_of_step()[1])(state, batch).jaxpr)
+        work = flops(jax.make_jaxpr(step_of(counted))(state, batch).jaxpr)
     begun = time.perf_counter()
-    compiled = jax.jit(step, donate_argnums=(0,)).lower(state, batch).compile()
+    compiled = jax.jit(step_of(executor), donate_argnums=(0,)).lower(state, batch).compile()
     seconds = time.perf_counter() - begun
     memory: Any = compiled.memory_analysis()
     parts = {

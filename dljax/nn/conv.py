@@ -13,8 +13,9 @@ from jaxtyping import Array, Float
 
 from dljax.nn import forms
 from dljax.nn.few_channels import few_channels
+from dljax.nn.forms import Padding
 from dljax.nn.strided import strided
-from dljax.nn.winograd import Padding, winograd
+from dljax.nn.winograd import winograd
 
 
 def conv(
@@ -45,8 +46,7 @@ def conv(
         case "strided":
             out = strided(x, kernel, padding)
         case "xla":
-            layout = ("NHWC", "HWIO", "NHWC")
-            out = lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=layout)
+            out = forms.xla(x, kernel, padding, strides)
     return out if bias is None else out + bias[None, None, None]
 
 

@@ -16,8 +16,11 @@ from contextvars import ContextVar
 from typing import Literal
 
 import jax
+from jax import lax
+from jaxtyping import Array, Float
 
 Shape = Sequence[int]
+Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
 _PLAIN = ContextVar("plain", default=False)
 
@@ -39,6 +42,17 @@ def plain() -> bool:
     """True where every layer is to be XLA's own."""
     asked = _PLAIN.get() or os.environ.get("DLJAX_PLAIN", "") not in ("", "0")
     return asked or jax.default_backend() != "cpu"
+
+
+def xla(
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "p q c d"],
+    padding: Padding,
+    strides: tuple[int, int] = (1, 1),
+) -> Float[Array, "b i j d"]:
+    """XLA's own cross-correlation."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=layout)
 
 
 def of_conv(

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from dljax.nn.winograd import Padding, winograd
+from dljax.nn.forms import Padding
+from dljax.nn.winograd import winograd
 
 
 def strided(

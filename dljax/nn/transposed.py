@@ -57,11 +57,7 @@ def phases(x: Array, kernel: Array) -> Array:
     (b, h, w, _), d = x.shape, kernel.shape[-1]
 
     def phase(u: int, v: int) -> Array:
-        pad = ((1 - u, u), (1 - v, v))
-        layout = ("NHWC", "HWIO", "NHWC")
-        return lax.conv_general_dilated(
-            x, kernel[u::2, v::2], (1, 1), pad, dimension_numbers=layout
-        )
+        return forms.xla(x, kernel[u::2, v::2], ((1 - u, u), (1 - v, v)))
 
     rows = [jnp.stack([phase(u, 0), phase(u, 1)], axis=3) for u in (0, 1)]
     return jnp.stack(rows, axis=2).reshape(b, 2 * h, 2 * w, d)

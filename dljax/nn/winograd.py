@@ -30,7 +30,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-Padding = tuple[tuple[int, int], tuple[int, int]]
+from dljax.nn.forms import Padding
 
 # The points beside infinity. Those of F(4, 3) round least of those tried: the largest error over the
 # largest value, against float64, is 1.3e-6 to 2.9e-6; with the usual 0, 1, -1, 2, -2 it is 5.3e-6 to
