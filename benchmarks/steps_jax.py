@@ -1,13 +1,16 @@
-"""The trainings of versus_torch.py in dljax, as an experiment has them: the same learner, executor and
-optimizer, on one constant batch.
+"""The networks of versus_torch.py in dljax. Training is as an experiment has it: the same learner, executor
+and optimizer, on one constant batch.
 
     python benchmarks/steps_jax.py lenet      then lines of "how many steps" on stdin
+    python benchmarks/steps_jax.py lenet --forward 64
 """
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 import optax
@@ -39,15 +42,27 @@ from dljax.types import Task
 
 
 class Case(NamedTuple):
-    """What is trained: on a batch of arrays, or on a whole graph."""
+    """What is trained: on a batch of arrays, or on a whole graph; and what a forward pass of it is.
+
+    Attributes:
+        model: of the forward pass.
+        inputs: of ``model``, for a number of rows.
+    """
 
     task: Task
     tx: Any
     batch: dict[str, np.ndarray] | WholeGraph
+    model: nn.Module
+    inputs: Callable[[int], tuple[Any, ...]]
 
 
 def pixels(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).random(shape, np.float32)
+
+
+def inputs_of(*shape: int) -> Callable[[int], tuple[np.ndarray]]:
+    """The one argument of a model of pixels, for a number of rows."""
+    return lambda rows: (pixels(rows, *shape),)
 
 
 def integers(high: int, *shape: int) -> np.ndarray:
@@ -59,41 +74,49 @@ def labelled(*shape: int) -> dict[str, np.ndarray]:
 
 
 def course_cnn(graph: str) -> Case:
-    model = models.build(cnn_model, "course")
-    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1))
+    model, images = models.build(cnn_model, "course"), inputs_of(28, 28, 1)
+    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1), model, images)
 
 
 def lenet(graph: str) -> Case:
-    model = models.build(lenet_model, "5")
-    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1))
+    model, images = models.build(lenet_model, "5"), inputs_of(28, 28, 1)
+    return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1), model, images)
 
 
 def resnet18(graph: str) -> Case:
     model = models.build(resnet_model, "18", classes=10, stem="small")
     tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
-    return Case(classification(model), tx, labelled(32, 32, 32, 3))
+    images = inputs_of(32, 32, 3)
+    return Case(classification(model), tx, labelled(32, 32, 32, 3), model, images)
 
 
 def unet(graph: str) -> Case:
     model = models.build(unet_model, "1to2")
     batch = {"image": pixels(2, 128, 128, 1), "label": integers(2, 2, 128, 128)}
-    return Case(segmentation(model), optax.adam(1e-3), batch)
+    images = inputs_of(128, 128, 1)
+    return Case(segmentation(model), optax.adam(1e-3), batch, model, images)
 
 
 def dcgan(graph: str) -> Case:
     model = models.build(dcgan_model, "64")
     task = adversarial(*model.parts(), model.latent)
-    return Case(task, optax.adam(2e-4, b1=0.5), {"image": pixels(32, 64, 64, 3) * 2 - 1})
+    batch = {"image": pixels(32, 64, 64, 3) * 2 - 1}
+    noise = inputs_of(model.latent)
+    return Case(task, optax.adam(2e-4, b1=0.5), batch, model.parts()[0], noise)
 
 
 def text(v: int, b: int, t: int) -> dict[str, np.ndarray]:
     return {"tokens": integers(v, b, t), "targets": integers(v, b, t)}
 
 
+def tokens(v: int, t: int) -> Callable[[int], tuple[np.ndarray]]:
+    return lambda b: (integers(v, b, t),)
+
+
 def lstm(graph: str) -> Case:
     model = models.build(lstm_model, "small")
     tx = optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(1.0))
-    return Case(language(model), tx, text(10_000, 20, 20))
+    return Case(language(model), tx, text(10_000, 20, 20), model, tokens(10_000, 20))
 
 
 def gpt(variant: str, b: int) -> Case:
@@ -106,7 +129,8 @@ def gpt(variant: str, b: int) -> Case:
         optax.clip_by_global_norm(1.0),
         optax.adamw(1e-3, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices),
     )
-    return Case(language(model), tx, text(65, b, model.context))
+    t = model.context
+    return Case(language(model), tx, text(65, b, t), model, tokens(65, t))
 
 
 def gpt_small(graph: str) -> Case:
@@ -122,13 +146,21 @@ def gcn(graph: str) -> Case:
         return {name: name == "conv0" for name in params}
 
     tx = optax.chain(optax.add_decayed_weights(5e-4, first_layer), optax.adam(0.01))
+    model = models.build(gcn_model, "cora")
     with np.load(graph) as arrays:
-        return Case(nodes(models.build(gcn_model, "cora")), tx, WholeGraph(**arrays))
+        whole = WholeGraph(**arrays)
+    places = (whole.node, whole.senders, whole.receivers)
+    return Case(nodes(model), tx, whole, model, lambda b: places)
 
 
 def ddpm(graph: str) -> Case:
-    task = diffusion(models.build(ddpm_model, "small"), (32, 32, 1))
-    return Case(task, optax.adam(2e-4), {"image": pixels(32, 32, 32, 1) * 2 - 1})
+    model = models.build(ddpm_model, "small")
+    batch = {"image": pixels(32, 32, 32, 1) * 2 - 1}
+
+    def noised(b: int) -> tuple[Any, ...]:
+        return pixels(b, 32, 32, 1) * 2 - 1, integers(1000, b)
+
+    return Case(diffusion(model, (32, 32, 1)), optax.adam(2e-4), batch, model, noised)
 
 
 CASES: dict[str, Callable[[str], Case]] = {
@@ -137,22 +169,15 @@ CASES: dict[str, Callable[[str], Case]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
-    options = parser.parse_args()
-    task, tx, batch = CASES[options.case](options.graph)
+def trained(case: Case) -> tuple[Callable[[int], None], Any]:
+    """Training for so many steps, and the parameters at first."""
+    task, tx, batch = case.task, case.tx, case.batch
     if isinstance(batch, WholeGraph):
         data = Pipeline(batch, 1, shuffle=False)
     else:
         source = Arrays(batch)
         data = Pipeline(source, len(source), shuffle=False)
-    profile = Profile(device="cpu")
-    prepare(profile)
-    executor = make_executor(profile, learn(task, tx), data)
+    executor = make_executor(Profile(device="cpu"), learn(task, tx), data)
     state, placed = executor.init(jax.random.key(0)), executor.place(0, 1)
 
     def run(steps: int) -> None:
@@ -166,7 +191,35 @@ def main() -> None:
         assert np.isfinite(np.asarray(pending)).all(), "the loss is not finite"
         jax.block_until_ready(state)
 
-    serve(run, sum(x.size for x in jax.tree.leaves(state.params)))
+    return run, state.params
+
+
+def passed(case: Case, rows: int) -> tuple[Callable[[int], None], Any]:
+    """So many forward passes one after the other, and the parameters."""
+    inputs = jax.device_put(case.inputs(rows))
+    variables = jax.jit(partial(case.model.init, train=False))(jax.random.key(0), *inputs)
+    forward = jax.jit(partial(case.model.apply, train=False))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            out = np.asarray(forward(variables, *inputs))
+        assert np.isfinite(out).all(), "the output is not finite"
+
+    return run, variables["params"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--forward", type=int, default=0, help="rows of a forward pass; 0: train")
+    parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
+    options = parser.parse_args()
+    prepare(Profile(device="cpu"))
+    case = CASES[options.case](options.graph)
+    run, params = passed(case, options.forward) if options.forward else trained(case)
+    serve(run, sum(x.size for x in jax.tree.leaves(params)), f"jax {jax.__version__}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""Training steps in PyTorch, timed when told to; versus_torch.py starts it with torch's own Python.
+"""The networks of versus_torch.py in PyTorch; it starts this with torch's own Python.
 
     TORCH_PYTHON benchmarks/steps_torch.py lenet eager --threads 2
+    TORCH_PYTHON benchmarks/steps_torch.py lenet compile --forward 64
 
-Optimizers are fused; with ``compile`` the forward pass and the loss are one compiled function.
+Optimizers are fused; with ``compile`` the forward pass and the loss are one compiled function. A forward
+pass is under ``inference_mode``.
 """
 
 import argparse
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import peers_torch as peers
@@ -18,6 +22,24 @@ from worker import serve
 LAST = torch.channels_last
 Compile = Callable[[Callable], Callable]
 Step = Callable[[], Tensor]
+
+
+class Case(NamedTuple):
+    """A training step and what it trains; and what a forward pass of it is.
+
+    Attributes:
+        model: of the forward pass.
+        inputs: of ``model``, for a number of rows.
+    """
+
+    step: Step
+    parameters: list[nn.Parameter]
+    model: nn.Module
+    inputs: Callable[[int], tuple[Tensor, ...]]
+
+
+def images(*shape: int) -> Callable[[int], tuple[Tensor]]:
+    return lambda rows: (torch.rand(rows, *shape).to(memory_format=LAST),)
 
 
 def trainable(*modules: nn.Module) -> list[nn.Parameter]:
@@ -50,7 +72,7 @@ def classifier(
     shape: tuple[int, ...],
     compiled: Compile,
     make: Callable[..., torch.optim.Optimizer],
-) -> tuple[Step, list[nn.Parameter]]:
+) -> Case:
     model = model.to(memory_format=LAST)
     image = torch.rand(shape).to(memory_format=LAST)
     label = torch.randint(10, shape[:1])
@@ -58,7 +80,8 @@ def classifier(
     def loss(image: Tensor, label: Tensor) -> Tensor:
         return F.cross_entropy(model(image), label)
 
-    return descend(compiled(loss), (image, label), make(trainable(model))), trainable(model)
+    step = descend(compiled(loss), (image, label), make(trainable(model)))
+    return Case(step, trainable(model), model, images(*shape[1:]))
 
 
 def adam(parameters, lr: float = 1e-3, **options) -> torch.optim.Optimizer:
@@ -69,22 +92,22 @@ def sgd(parameters, lr: float = 0.1, **options) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr, fused=True, **options)
 
 
-def course_cnn(compiled: Compile, graph: str):
+def course_cnn(compiled: Compile, graph: str) -> Case:
     return classifier(peers.CourseCNN(), (128, 1, 28, 28), compiled, adam)
 
 
-def lenet(compiled: Compile, graph: str):
+def lenet(compiled: Compile, graph: str) -> Case:
     return classifier(peers.LeNet5(), (128, 1, 28, 28), compiled, adam)
 
 
-def resnet18(compiled: Compile, graph: str):
+def resnet18(compiled: Compile, graph: str) -> Case:
     def momentum(parameters):
         return sgd(parameters, momentum=0.9, weight_decay=5e-4)
 
     return classifier(peers.ResNet18(), (32, 3, 32, 32), compiled, momentum)
 
 
-def unet(compiled: Compile, graph: str):
+def unet(compiled: Compile, graph: str) -> Case:
     model = peers.UNet().to(memory_format=LAST)
     image = torch.rand(2, 1, 128, 128).to(memory_format=LAST)
     label = torch.randint(2, (2, 128, 128))
@@ -92,10 +115,11 @@ def unet(compiled: Compile, graph: str):
     def loss(image: Tensor, label: Tensor) -> Tensor:
         return F.cross_entropy(model(image), label)
 
-    return descend(compiled(loss), (image, label), adam(trainable(model))), trainable(model)
+    step = descend(compiled(loss), (image, label), adam(trainable(model)))
+    return Case(step, trainable(model), model, images(1, 128, 128))
 
 
-def dcgan(compiled: Compile, graph: str):
+def dcgan(compiled: Compile, graph: str) -> Case:
     """As in pytorch/examples, made images used by both players; a player's step trains it alone."""
     make, judge = (net.to(memory_format=LAST) for net in (peers.generator(), peers.discriminator()))
     makes, judges = (
@@ -128,24 +152,28 @@ def dcgan(compiled: Compile, graph: str):
         makes.step()
         return value.detach()
 
-    return step, [*make.parameters(), *judge.parameters()]
+    both = [*make.parameters(), *judge.parameters()]
+    return Case(step, both, make, lambda rows: (torch.randn(rows, 100, 1, 1),))
 
 
-def language(model: nn.Module, b: int, t: int, v: int, compiled: Compile, optimizer, clip: float):
+def language(
+    model: nn.Module, b: int, t: int, v: int, compiled: Compile, optimizer, clip: float
+) -> Case:
     tokens, targets = torch.randint(v, (b, t)), torch.randint(v, (b, t))
 
     def loss(tokens: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
 
-    return descend(compiled(loss), (tokens, targets), optimizer, clip), trainable(model)
+    step = descend(compiled(loss), (tokens, targets), optimizer, clip)
+    return Case(step, trainable(model), model, lambda rows: (torch.randint(v, (rows, t)),))
 
 
-def lstm(compiled: Compile, graph: str):
+def lstm(compiled: Compile, graph: str) -> Case:
     model = peers.LSTM()
     return language(model, 20, 20, 10_000, compiled, sgd(trainable(model), 1.0), 5.0)
 
 
-def gpt(size: tuple[int, int, int, int], dropout: float, b: int, compiled: Compile):
+def gpt(size: tuple[int, int, int, int], dropout: float, b: int, compiled: Compile) -> Case:
     model = peers.GPT(*size, dropout)
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
@@ -155,15 +183,15 @@ def gpt(size: tuple[int, int, int, int], dropout: float, b: int, compiled: Compi
     return language(model, b, size[-1], 65, compiled, optimizer, 1.0)
 
 
-def gpt_small(compiled: Compile, graph: str):
+def gpt_small(compiled: Compile, graph: str) -> Case:
     return gpt((4, 4, 128, 64), 0.0, 12, compiled)
 
 
-def gpt_large(compiled: Compile, graph: str):
+def gpt_large(compiled: Compile, graph: str) -> Case:
     return gpt((6, 6, 384, 256), 0.2, 4, compiled)
 
 
-def gcn(compiled: Compile, graph: str, sparse: bool = False):
+def gcn(compiled: Compile, graph: str, sparse: bool = False) -> Case:
     with np.load(graph) as arrays:
         node, senders, receivers, label, mask = (
             torch.from_numpy(arrays[name])
@@ -180,14 +208,15 @@ def gcn(compiled: Compile, graph: str, sparse: bool = False):
     def loss(node: Tensor) -> Tensor:
         return F.cross_entropy(model(node)[counts], label[counts])
 
-    return descend(compiled(loss), (node,), adam(groups, 0.01)), trainable(model)
+    step = descend(compiled(loss), (node,), adam(groups, 0.01))
+    return Case(step, trainable(model), model, lambda rows: (node,))
 
 
-def gcn_sparse(compiled: Compile, graph: str):
+def gcn_sparse(compiled: Compile, graph: str) -> Case:
     return gcn(compiled, graph, sparse=True)
 
 
-def ddpm(compiled: Compile, graph: str):
+def ddpm(compiled: Compile, graph: str) -> Case:
     model = peers.DDPM().to(memory_format=LAST)
     image = (torch.rand(32, 1, 32, 32) * 2 - 1).to(memory_format=LAST)
     signal = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
@@ -205,7 +234,10 @@ def ddpm(compiled: Compile, graph: str):
         optimizer.step()
         return value.detach()
 
-    return step, trainable(model)
+    def noised(rows: int) -> tuple[Tensor, Tensor]:
+        return *images(1, 32, 32)(rows), torch.randint(1000, (rows,))
+
+    return Case(step, trainable(model), model, noised)
 
 
 CASES = {
@@ -233,19 +265,27 @@ def main() -> None:
     parser.add_argument("case", choices=CASES)
     parser.add_argument("mode", choices=["eager", "compile"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--forward", type=int, default=0, help="rows of a forward pass; 0: train")
     parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     compiled: Compile = torch.compile if options.mode == "compile" else lambda function: function
-    step, parameters = CASES[options.case](compiled, options.graph)
+    case = CASES[options.case](compiled, options.graph)
+    step, parameters = case.step, case.parameters
+    if options.forward:
+        model, inputs = case.model.eval(), case.inputs(options.forward)
+        step, parameters = (
+            partial(torch.inference_mode()(compiled(model)), *inputs),
+            trainable(model),
+        )
 
     def run(steps: int) -> None:
         for _ in range(steps):
             value = step()
-        assert torch.isfinite(value), "the loss is not finite"
+        assert torch.isfinite(value).all(), "the result is not finite"
 
-    serve(run, sum(p.numel() for p in parameters))
+    serve(run, sum(p.numel() for p in parameters), f"torch {torch.__version__}")
 
 
 if __name__ == "__main__":

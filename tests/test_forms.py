@@ -52,6 +52,8 @@ def last_axes(x, kernel):
 
 
 four, two = partial(winograd, m=4), partial(winograd, m=2)
+strided_four, strided_two = partial(strided, m=4), partial(strided, m=2)
+up_four = partial(strided_transposed, m=4)
 # (form, XLA's own, shapes of the inputs)
 FORMS = {
     "F(4, 3)": of_conv(four, (8, 8, 5), (3, 3, 5, 4), SAME),
@@ -59,14 +61,13 @@ FORMS = {
     "F(4, 3), uneven padding": of_conv(four, (5, 4, 3), (3, 3, 3, 2), UNEVEN),
     "F(2, 3)": of_conv(two, (4, 4, 5), (3, 3, 5, 4), SAME),
     "F(2, 3), no whole tiles": of_conv(two, (7, 3, 3), (3, 3, 3, 4), VALID),
+    "F(4, 2)": of_conv(four, (7, 8, 5), (2, 2, 5, 4), SAME),
     "F(2, 2)": of_conv(two, (5, 6, 3), (2, 2, 3, 4), SAME),
-    "4x4 stride 2": of_conv(strided, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
-    "4x4 stride 2, odd sides": of_conv(strided, (7, 9, 3), (4, 4, 3, 5), SAME, (2, 2)),
-    "4x4 stride 2, uneven padding": of_conv(strided, (6, 9, 3), (4, 4, 3, 5), UNEVEN, (2, 2)),
-    "4x4 stride 2 transposed": of_transposed(
-        strided_transposed, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"
-    ),
-    "the same, one pixel": of_transposed(strided_transposed, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
+    "4x4 stride 2": of_conv(strided_four, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
+    "4x4 stride 2, odd sides": of_conv(strided_two, (7, 9, 3), (4, 4, 3, 5), SAME, (2, 2)),
+    "4x4 stride 2, uneven padding": of_conv(strided_four, (6, 9, 3), (4, 4, 3, 5), UNEVEN, (2, 2)),
+    "4x4 stride 2 transposed": of_transposed(up_four, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
+    "the same, one pixel": of_transposed(up_four, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases": of_transposed(phases, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases, one pixel": of_transposed(phases, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
     "kernel = stride = 2": of_transposed(one_to_many, (6, 5, 3), (2, 2, 3, 5), 2, "SAME"),
@@ -194,7 +195,7 @@ def test_form_in_bfloat16(case):
         np.testing.assert_allclose(a.astype("f4"), b, atol=2**-6 * float(jnp.abs(b).max()))
 
 
-@pytest.mark.parametrize("m, r", [(4, 3), (2, 3), (2, 2)])
+@pytest.mark.parametrize("m, r", [(4, 3), (2, 3), (4, 2), (2, 2)])
 def test_transforms_are_a_correlation(m, r):
     """A'((G w) * (B' x)) in float64, beside NumPy's own."""
     a, g, b = transforms(m, r)
@@ -219,31 +220,34 @@ def in_float64(x, kernel, padding, weight):
 
 
 @pytest.mark.parametrize(
-    "shape, features, padding, m",
+    "shape, features, padding, m, r",
     [
-        ((2, 32, 32, 64), 64, SAME, 4),  # ResNet-18's four stages
-        ((2, 16, 16, 128), 128, SAME, 4),
-        ((2, 8, 8, 256), 256, SAME, 4),
-        ((2, 4, 4, 512), 512, SAME, 2),
-        ((1, 16, 16, 512), 256, SAME, 4),  # DDPM's and the U-Net's ways up, where two maps meet
-        ((1, 64, 64, 64), 64, VALID, 4),  # the U-Net's first, as in the paper
-        ((1, 37, 29, 48), 40, SAME, 4),
-        ((1, 37, 29, 48), 40, VALID, 4),
+        ((2, 32, 32, 64), 64, SAME, 4, 3),  # ResNet-18's four stages
+        ((2, 16, 16, 128), 128, SAME, 4, 3),
+        ((2, 8, 8, 256), 256, SAME, 4, 3),
+        ((2, 4, 4, 512), 512, SAME, 2, 3),
+        ((1, 16, 16, 512), 256, SAME, 4, 3),  # DDPM's and the U-Net's ways up, where two maps meet
+        ((1, 64, 64, 64), 64, VALID, 4, 3),  # the U-Net's first, as in the paper
+        ((1, 37, 29, 48), 40, SAME, 4, 3),
+        ((1, 37, 29, 48), 40, VALID, 4, 3),
+        ((1, 17, 17, 256), 128, VALID, 4, 2),  # DCGAN's 4 x 4 with stride 2, in blocks of 2 x 2
+        ((1, 9, 9, 512), 256, VALID, 4, 2),
+        ((1, 14, 11, 48), 40, SAME, 4, 2),
     ],
 )
-def test_winograd_beside_float64(shape, features, padding, m):
+def test_winograd_beside_float64(shape, features, padding, m, r):
     """The largest error over the largest value: at these shapes 2.9e-6 at most, and 5.3e-6 to 7.6e-6
     with the points 0, 1, -1, 2, -2, which these are to be told from."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape).astype(np.float32)
-    kernel = (rng.normal(size=(3, 3, shape[-1], features)) / 24).astype(np.float32)
+    kernel = (rng.normal(size=(r, r, shape[-1], features)) / 24).astype(np.float32)
 
     @jax.jit
     def pulled(x, kernel, weight):
         out, pull = jax.vjp(lambda x, k: winograd(x, k, padding, m), x, kernel)
         return out, *pull(weight)
 
-    size = [s + sum(sides) - 2 for s, sides in zip(shape[1:3], padding, strict=True)]
+    size = [s + sum(sides) - r + 1 for s, sides in zip(shape[1:3], padding, strict=True)]
     weight = rng.normal(size=(shape[0], *size, features)).astype(np.float32)
     wanted = in_float64(x, kernel, padding, weight.astype(np.float64))
     for ours, exact in zip(pulled(x, kernel, weight), wanted, strict=True):
@@ -258,8 +262,13 @@ def test_what_is_chosen_by_shape(monkeypatch):
     assert forms.of_conv((8, 28, 28, 1), (3, 3, 1, 32)) == "matmul"
     assert forms.of_conv(image, kernel, (2, 2)) == "matmul"
     assert forms.of_conv(image, (5, 5, 64, 64)) == "xla"
-    assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided"
-    assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided"
+    assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided 4"
+    assert forms.of_conv((32, 8, 8, 64), (4, 4, 64, 64), (2, 2)) == "strided 2"
+    assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided 4"
+    # For one image a large kernel is not transformed.
+    assert forms.of_conv((1, 8, 8, 256), (3, 3, 256, 256)) == "matmul"
+    assert forms.of_conv((1, 32, 32, 64), (4, 4, 64, 64), (2, 2)) == "matmul"
+    assert forms.of_transposed((1, 16, 16, 64), (4, 4, 64, 64), 2, "SAME") == "phases"
     assert forms.of_pool(image) == "tiles" and forms.of_pool((8, 28, 28, 6)) == "batch last"
     monkeypatch.setenv("DLJAX_PLAIN", "1")
     chosen = [forms.of_conv(image, kernel), forms.of_pool(image), forms.of_argmax()]
@@ -277,7 +286,7 @@ def test_dljax_plain_takes_every_form_out(monkeypatch, key):
             return first_maximum(ConvTranspose(32, (4, 4), 2).apply({"params": up}, x))
 
         up = {"kernel": jnp.zeros((4, 4, 32, 32)), "bias": jnp.zeros(32)}
-        shapes = [(2, 32, 32, 32), (3, 3, 32, 32), (4, 4, 32, 32)]
+        shapes = [(2, 64, 64, 32), (3, 3, 32, 32), (4, 4, 32, 32)]
         text = str(jax.make_jaxpr(net)(*(jnp.zeros(shape) for shape in shapes)))
         names = ("conv_general_dilated", "reduce_window_max", "argmax")
         return [len(re.findall(rf"= {name}\[", text)) for name in names]

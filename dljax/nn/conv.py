@@ -43,8 +43,10 @@ def conv(
             out = _winograd(x, kernel, padding, 4)
         case "winograd 2":
             out = _winograd(x, kernel, padding, 2)
-        case "strided":
-            out = strided(x, kernel, padding)
+        case "strided 4":
+            out = strided(x, kernel, padding, 4)
+        case "strided 2":
+            out = strided(x, kernel, padding, 2)
         case "xla":
             out = forms.xla(x, kernel, padding, strides)
     return out if bias is None else out + bias[None, None, None]
@@ -68,7 +70,7 @@ def as_matmul(
     x: Array, kernel: Array, padding: Padding, strides: tuple[int, int] = (1, 1)
 ) -> Array:
     """One product of all patches and the kernel: of 1 x 1; of few input channels, whose patches are
-    small; of stride 2, for which XLA's gradients are slow.
+    small; of stride 2, for which XLA's gradients are slow; of few pixels.
     """
     p, q, c, d = kernel.shape
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))

@@ -26,17 +26,17 @@ def conv_transpose(
 
     - every output pixel comes from one input pixel (kernel = stride, or a 1x1 input): one matrix
       product and a reshape;
-    - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4 the four
-      phases of the output (even and odd rows and columns), which are 2x2 convolutions of the input,
-      interleaved.
+    - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4, and of few
+      pixels in all, the four phases of the output (even and odd rows and columns), which are 2x2
+      convolutions of the input, interleaved.
 
     Any other geometry, and accelerators, take ``lax.conv_transpose``.
     """
     match forms.of_transposed(x.shape, kernel.shape, stride, padding):
         case "one to many":
             return one_to_many(x, kernel)
-        case "strided":
-            return strided_transposed(x, kernel)
+        case "strided 4":
+            return strided_transposed(x, kernel, 4)
         case "phases":
             return phases(x, kernel)
     return lax.conv_transpose(x, kernel, (stride, stride), padding)
@@ -45,8 +45,9 @@ def conv_transpose(
 def one_to_many(x: Array, kernel: Array) -> Array:
     """out[p i + u, q j + v] = x[i, j] kernel[p - 1 - u, q - 1 - v]."""
     (b, h, w, _), (p, q, _, d) = x.shape, kernel.shape
-    out = jnp.einsum("bhwc,pqcd->bhpwqd", x, kernel[::-1, ::-1])
-    return out.reshape(b, h * p, w * q, d)
+    # Turned round and interleaved after the product: a large kernel would be copied for it.
+    out = jnp.einsum("bhwc,pqcd->pqbhwd", x, kernel)[::-1, ::-1]
+    return out.transpose(2, 3, 0, 4, 1, 5).reshape(b, h * p, w * q, d)
 
 
 def phases(x: Array, kernel: Array) -> Array:
