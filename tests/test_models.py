@@ -68,6 +68,9 @@ def test_published_count(architecture, variant, key):
     assert count(variables["params"]) > 0
     if variant in architecture.published:
         assert count(variables["params"]) == architecture.published[variant]
+    if variant in getattr(home, "STATE", {}):
+        rest = {name: tree for name, tree in variables.items() if name != "params"}
+        assert count(rest) == home.STATE[variant]
 
 
 @over(ALL)

@@ -12,23 +12,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from parity.cases import DDPM, GPT2, LSTM, RESNETS, graph, image, noisy, tokens
+from parity.cases import CLASSIFIERS, DDPM, GPT2, LSTM, RESNETS, VIT, graph, image, noisy, tokens
 from parity.recipe import weights
 
 from dljax import models
-from dljax.models.convnets import resnet, resnet_cifar
+from dljax.models.convnets import alexnet, mobilenet_v2, resnet, resnet_cifar, vgg
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.recurrent import lstm
-from dljax.models.transformers import gpt
+from dljax.models.transformers import gpt, vit
+from dljax.weights import alexnet as alexnet_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gpt as gpt_names
 from dljax.weights import lstm as lstm_names
+from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
+from dljax.weights import vgg as vgg_names
+from dljax.weights import vit as vit_names
 
 GOLDEN = Path(__file__).parent / "parity" / "golden"
 pytestmark = pytest.mark.usefixtures("fast_forms")
@@ -64,6 +68,7 @@ DEEP = (3e-5, 1e-7)
 # float32 through some 40 layers and norms: 1e-4 of the largest, where a wrong link is of order 1.
 NORMS = (1e-4, 0.0)
 
+_HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
 SEQUENCES = "sequences_and_graphs.npz"
 ROWS = {
     "transformers' GPT-2": Row(
@@ -105,6 +110,30 @@ ROWS = {
             DEEP,
         )
         for name in ("18", "50")
+    },
+    **{
+        what: Row(
+            architecture,
+            variant,
+            {**changes, "classes": 10},
+            names,
+            (image(CLASSIFIERS[name]),),
+            ("classifiers.npz", name),
+            DEEP,
+        )
+        for what, name, architecture, variant, changes, names in (
+            ("torchvision's AlexNet", "alexnet", alexnet, "imagenet", _HIDDEN, alexnet_names),
+            ("torchvision's VGG11", "vgg11_bn", vgg, "11-bn", _HIDDEN, vgg_names),
+            (
+                "torchvision's MobileNetV2",
+                "mobilenet_v2",
+                mobilenet_v2,
+                "1.0",
+                {},
+                mobilenet_v2_names,
+            ),
+            ("timm's ViT", "vit", vit, "S/16", VIT, vit_names),
+        )
     },
 }
 table = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

@@ -51,6 +51,28 @@ def counts(module: nn.Module, inputs: dict[str, jax.ShapeDtypeStruct]) -> tuple[
     return params, size(variables) - params
 
 
+def roots(init: Callable[..., PyTree], *arguments: Any) -> list[nn.Module]:
+    """Outermost modules that ``init(*arguments)`` calls, in order, each once.
+
+    Args:
+        init: initializes one or more Linen modules; traced, not run.
+        arguments: arrays or their shapes.
+    """
+    found: list[nn.Module] = []
+
+    def record(call, args, kwargs, context):
+        module = context.module
+        if not module.path and context.method_name == "__call__":
+            found.append(module.clone(parent=None))
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(record):
+        jax.eval_shape(
+            lambda *given: init(*given), *arguments
+        )  # a known function is not traced again
+    return [module for i, module in enumerate(found) if module not in found[:i]]
+
+
 def _shape(out: PyTree) -> tuple[int, ...]:
     leaves = [x for x in jax.tree.leaves(out) if hasattr(x, "shape")]
     return tuple(leaves[0].shape[1:]) if leaves else ()

@@ -9,7 +9,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dljax import __version__
-from dljax.cli import describe, doctor, evaluate, launch, listing, plan, sample, sweep, train
+from dljax.cli import (
+    describe,
+    doctor,
+    evaluate,
+    exporting,
+    importing,
+    launch,
+    listing,
+    plan,
+    predicting,
+    sample,
+    sweep,
+    train,
+)
 from dljax.cli.parsing import HelpShown
 from dljax.errors import UserError, nearest
 from dljax.runtime.files import FULL, disk_full
@@ -29,8 +42,11 @@ COMMANDS = {
     "describe": Command(describe.main, describe.SUMMARY),
     "plan": Command(plan.main, plan.SUMMARY),
     "eval": Command(evaluate.main, evaluate.SUMMARY),
+    "predict": Command(predicting.main, predicting.SUMMARY),
     "sample": Command(sample.main, sample.SUMMARY),
     "sweep": Command(sweep.main, sweep.SUMMARY),
+    "import": Command(importing.main, importing.SUMMARY),
+    "export": Command(exporting.main, exporting.SUMMARY),
     "doctor": Command(doctor.main, doctor.SUMMARY),
     "launch": Command(launch.main, launch.SUMMARY),
 }

@@ -64,8 +64,8 @@ def add_init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         type=Path,
-        metavar="RUN",
-        help="begin with the variables of another run's newest checkpoint",
+        metavar="RUN|WEIGHTS",
+        help="begin with the variables of another run's newest checkpoint, or of a file of weights",
     )
 
 

@@ -149,26 +149,34 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
 
 
-def begun_from(experiment: "Experiment", run: Path, workdir: Path | None) -> "Experiment":
-    """The experiment, started from the variables of another run's newest checkpoint.
+def begun_from(experiment: "Experiment", source: Path, workdir: Path | None) -> "Experiment":
+    """The experiment, started from the variables of another run's newest checkpoint, or of a file.
 
     Args:
+        source: a run's folder, or a file of weights of the experiment's one network.
         workdir: named for the new run, if one was. A run that has begun there, or in its default
-            folder, goes on also where ``run`` is gone.
+            folder, goes on also where ``source`` is gone.
 
     Raises:
-        UserError: ``run`` is no folder of a run.
+        UserError: ``source`` is neither.
     """
+    from dljax import weights
+    from dljax.cli.modules import entries_of, of_phase
     from dljax.experiment import Experiment
-    from dljax.weights import from_run
 
     first, *rest = experiment.phases
-    first = dataclasses.replace(first, start=from_run(run))
+    begin = weights.from_run(source)
+    if source.is_file():
+        begin = weights.load(source, entries_of(of_phase(first)))
+    first = dataclasses.replace(first, start=begin)
     origin = experiment.origin
     assert origin is not None
-    origin = origin._replace(knobs={**origin.knobs, INIT: str(run.resolve())})
-    if not ((workdir or default_workdir(origin)) / "record.json").is_file():
-        read_record(run)
+    origin = origin._replace(knobs={**origin.knobs, INIT: str(source.resolve())})
+    if (
+        not source.is_file()
+        and not ((workdir or default_workdir(origin)) / "record.json").is_file()
+    ):
+        read_record(source)
     made = Experiment(first, *rest, seed=experiment.seed)
     return made.of(origin, experiment.claim, (*experiment.apart, "init"))
 

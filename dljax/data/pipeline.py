@@ -7,7 +7,7 @@ each asks for its own rows of the same global batch.
 import functools
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +23,13 @@ Transform = Callable[[Examples, np.ndarray], Examples]
 class Source(Protocol):
     """A fixed number of examples, any of which can be gathered by index.
 
-    Two kinds of source say more, by an attribute of the class or the object:
+    Some sources say more, by an attribute of the class or the object:
 
     - ``per``: examples to a row. Small graphs share a padded row, a *pack*: ``gather`` takes
       ``rows * per`` indices, -1 for no example, and returns arrays whose leading axis is packs.
     - ``whole = True``: one example without an axis of rows, as a graph whose nodes are classified.
       Every device is given all of it.
+    - ``names``: of the classes, in the order of their numbers.
     """
 
     def __len__(self) -> int: ...
@@ -40,11 +41,15 @@ class Source(Protocol):
 class Arrays:
     """Examples held in memory: named arrays with one leading axis in common.
 
+    Attributes:
+        names: of the classes, where there are any.
+
     Raises:
         UserError: there is no array, one without axes, or two of different lengths.
     """
 
     arrays: Mapping[str, np.ndarray]
+    names: Sequence[str] = ()
 
     def __post_init__(self):
         if not self.arrays:
@@ -68,6 +73,10 @@ class Arrays:
 
     def gather(self, indices: np.ndarray) -> Examples:
         return {name: array[indices] for name, array in self.arrays.items()}
+
+    def named(self, names: Sequence[str]) -> "Arrays":
+        """The same examples, with names of their classes."""
+        return Arrays(self.arrays, names)
 
 
 def unchanged(examples: Examples, seeds: np.ndarray) -> Examples:

@@ -130,7 +130,9 @@ def many_seeds(learner: Learner, n: int) -> Learner:
     def rewrap(wrap) -> Learner:
         return many_seeds(_rewrapped(learner, wrap, "this combinator"), n)
 
-    return Learner(init, update, evaluate, chosen, rewrap, learner.check)
+    return learner._replace(
+        init=init, update=update, evaluate=evaluate, chosen=chosen, rewrap=rewrap
+    )
 
 
 def keep_best(
@@ -193,7 +195,9 @@ def keep_best(
     def rewrap(wrap) -> Learner:
         return keep_best(_rewrapped(learner, wrap, "this combinator"), held_out, metric)
 
-    return Learner(init, update, evaluate, chosen, rewrap, learner.check)
+    return learner._replace(
+        init=init, update=update, evaluate=evaluate, chosen=chosen, rewrap=rewrap
+    )
 
 
 def freeze(

@@ -30,6 +30,7 @@ from dljax.types import (
     Measures,
     Metrics,
     Params,
+    Predict,
     PyTree,
     Scalar,
     Task,
@@ -95,6 +96,7 @@ class Learner(NamedTuple):
         rewrap: rebuilds the learner with each player's gradient function passed through a wrapper;
             None for a learner that has no gradients.
         check: (abstract variables, host batch): raises UserError where the two do not fit.
+        predict: (variables, batch) -> the model's output in use; None where there is none.
     """
 
     init: Callable[[Key, Batch], State]
@@ -103,6 +105,7 @@ class Learner(NamedTuple):
     chosen: Callable[[State], Variables] = in_use
     rewrap: Callable[[WrapGradient], "Learner"] | None = None
     check: Check = unchecked
+    predict: Predict | None = None
 
 
 def named(key: Key, name: str) -> Key:
@@ -138,7 +141,14 @@ def learn(
             found = type(by_name.get(name)).__name__
             raise UserError(f"player {name!r}: expected an optax optimizer, found {found}")
     players = {n: Player(loss, by_name[n], every.get(n, 1)) for n, loss in task.losses.items()}
-    return make_learner(task.init, players, evaluate=task.evaluate, ema=ema, check=task.check)
+    return make_learner(
+        task.init,
+        players,
+        evaluate=task.evaluate,
+        ema=ema,
+        check=task.check,
+        predict=task.predict,
+    )
 
 
 def _gradient(name: str, loss: Loss) -> Gradient:
@@ -178,6 +188,7 @@ def make_learner(
     evaluate: Evaluate,
     ema: float | None = None,
     check: Check = unchecked,
+    predict: Predict | None = None,
     wrap: WrapGradient = lambda name, gradient: gradient,
 ) -> Learner:
     """The learner in which every player descends its own loss, in the order of ``players``.
@@ -194,6 +205,7 @@ def make_learner(
             the start is forgotten: min(ema, (1 + step) / (10 + step)), as TensorFlow's
             ``ExponentialMovingAverage`` does where it is given ``num_updates``.
         check: (abstract variables, host batch): raises UserError where the two do not fit.
+        predict: (variables, batch) -> the model's output in use.
         wrap: (player, gradient function) -> gradient function; the combinators' way in.
     """
     gradients = {name: wrap(name, _gradient(name, player.loss)) for name, player in players.items()}
@@ -242,7 +254,8 @@ def make_learner(
             evaluate=evaluate,
             ema=ema,
             check=check,
+            predict=predict,
             wrap=lambda name, gradient: outer(name, wrap(name, gradient)),
         )
 
-    return Learner(init, update, evaluate_state, rewrap=rewrap, check=check)
+    return Learner(init, update, evaluate_state, rewrap=rewrap, check=check, predict=predict)

@@ -1,7 +1,8 @@
 """Architectures: one file each, in family folders.
 
 A model file defines MODEL (a Linen module), VARIANTS (rows of its constructor's arguments, "tiny"
-among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``. Where a rule without
+among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``, and where it is known
+STATE (numbers of all other collections by variant, such as moving statistics). Where a rule without
 gradient trains it, GRADIENT_FREE says why, and PUBLISHED may be left out.
 """
 

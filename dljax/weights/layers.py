@@ -1,6 +1,10 @@
 """The entries of PyTorch's layers: ``here`` a module's path, ``there`` its name."""
 
-from dljax.weights.mapping import Entry
+import math
+
+import numpy as np
+
+from dljax.weights.mapping import Entry, Join
 
 CONV = (2, 3, 1, 0)  # [out, in, h, w] there, [h, w, in, out] here
 DENSE = (1, 0)  # [out, in] there
@@ -16,6 +20,24 @@ def dense(here: str, there: str, bias: bool = True) -> list[Entry]:
     return _layer(here, there, "kernel", DENSE, bias)
 
 
+def flattened(here: str, there: str, channels: int) -> list[Entry]:
+    """Linear after a flattened square map of ``channels``, which come first there and last here."""
+
+    def merge(kernel: np.ndarray) -> np.ndarray:
+        side = math.isqrt(kernel.shape[1] // channels)
+        maps = kernel.reshape(len(kernel), channels, side, side)
+        return maps.transpose(2, 3, 1, 0).reshape(-1, len(kernel))
+
+    def split(kernel: np.ndarray) -> tuple[np.ndarray]:
+        rows, out = kernel.shape
+        side = math.isqrt(rows // channels)
+        maps = kernel.reshape(side, side, channels, out)
+        return (maps.transpose(3, 2, 0, 1).reshape(out, rows),)
+
+    weight = Entry(f"params/{here}/kernel", f"{there}.weight", join=Join(merge, split))
+    return [weight, Entry(f"params/{here}/bias", f"{there}.bias")]
+
+
 def norm(here: str, there: str, bias: bool = True) -> list[Entry]:
     """LayerNorm or GroupNorm."""
     return _layer(here, there, "scale", None, bias)
@@ -29,6 +51,11 @@ def batch_norm(here: str, there: str) -> list[Entry]:
         Entry(f"batch_stats/{here}/var", f"{there}.running_var"),
         Entry("", f"{there}.num_batches_tracked"),
     ]
+
+
+def depthwise(here: str, there: str) -> list[Entry]:
+    """Conv2d with a group for each channel, without bias: [c, 1, h, w] there, [h, w, 1, c] here."""
+    return [Entry(f"params/{here}/kernel", f"{there}.weight", CONV)]
 
 
 def embed(here: str, there: str) -> list[Entry]:

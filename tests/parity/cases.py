@@ -6,6 +6,8 @@ GPT2 = {"vocabulary": 41, "context": 24, "layers": 3, "heads": 4, "features": 32
 LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
+CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
+VIT = {"patch": 4, "features": 24, "layers": 3, "heads": 3}
 
 
 def tokens() -> np.ndarray:

@@ -7,6 +7,9 @@ from dljax.data.pipeline import Arrays
 from dljax.data.sources import images_in_memory
 
 CLASSES = 10
+NAMES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 SHAPE = (32, 32, 3)
 
 
@@ -19,8 +22,9 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
             (``TFDS_DATA_DIR``). The pickles of the authors' page are not read.
         fake: made-up images of the same shapes, fewer of them.
     """
-    if fake:
-        return fake_data.images(2000, SHAPE, CLASSES), fake_data.images(
-            500, SHAPE, CLASSES, split=1
-        )
-    return images_in_memory.load("cifar10", data, SHAPE, CLASSES)
+    splits = (
+        (fake_data.images(2000, SHAPE, CLASSES), fake_data.images(500, SHAPE, CLASSES, split=1))
+        if fake
+        else images_in_memory.load("cifar10", data, SHAPE, CLASSES)
+    )
+    return splits[0].named(NAMES), splits[1].named(NAMES)

@@ -49,13 +49,12 @@ def load(*, size: int = 28, data: str = "", fake: bool = False) -> tuple[Arrays,
     embedded(data)
     if fake:
         shape = (size, size, 1)
-        return fake_data.images(1438, shape, CLASSES), fake_data.images(
-            359, shape, CLASSES, split=1
-        )
+        train = fake_data.images(1438, shape, CLASSES)
+        return train.named(NAMES), fake_data.images(359, shape, CLASSES, split=1).named(NAMES)
     images, label = _arrays()
     image = _enlarged(images, size)
     test = np.arange(len(label)) % _HELD_OUT == _HELD_OUT - 1
     return (
-        Arrays({"image": image[~test], "label": label[~test]}),
-        Arrays({"image": image[test], "label": label[test]}),
+        Arrays({"image": image[~test], "label": label[~test]}, NAMES),
+        Arrays({"image": image[test], "label": label[test]}, NAMES),
     )

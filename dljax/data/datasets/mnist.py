@@ -17,8 +17,9 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Arrays, Arrays]:
             user's TFDS folder (``TFDS_DATA_DIR``).
         fake: made-up images of the same shapes, fewer of them.
     """
-    if fake:
-        return fake_data.images(2000, SHAPE, CLASSES), fake_data.images(
-            500, SHAPE, CLASSES, split=1
-        )
-    return images_in_memory.load("mnist", data, SHAPE, CLASSES)
+    splits = (
+        (fake_data.images(2000, SHAPE, CLASSES), fake_data.images(500, SHAPE, CLASSES, split=1))
+        if fake
+        else images_in_memory.load("mnist", data, SHAPE, CLASSES)
+    )
+    return splits[0].named(NAMES), splits[1].named(NAMES)

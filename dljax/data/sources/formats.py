@@ -72,12 +72,12 @@ def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], n
         UserError: fewer than two classes, a class without images, or one that ``like`` lacks; a
             folder, or a link to nothing, that is named like an image.
     """
-    names = _class_names(like or folder)
+    names = class_names(like or folder)
     if len(names) < 2:
         raise UserError(
             f"{like or folder}: expected one folder of images per class, found {len(names)}"
         )
-    here = _class_names(folder)
+    here = class_names(folder)
     if not here:
         raise UserError(f"{folder}: expected one folder of images per class, found none")
     paths, labels = [], []
@@ -88,7 +88,7 @@ def class_folders(folder: Path, like: Path | None = None) -> tuple[list[Path], n
                 f"{home}: no folder {name!r} in {like}, which says what the classes are: add it "
                 "there, or remove it here"
             )
-        found = sorted(_images(home))
+        found = sorted(images_below(home))
         if not found:
             raise UserError(f"{home} holds no images ({', '.join(SUFFIXES)})")
         paths += found
@@ -111,7 +111,7 @@ def _listed(folder: Path) -> Iterator[Iterator[os.DirEntry]]:
         yield entries
 
 
-def _images(home: Path) -> Iterator[Path]:
+def images_below(home: Path) -> Iterator[Path]:
     """The image files of a folder and of the folders in it."""
     # The listing tells files from folders: to ask of a million one by one takes minutes over a network.
     with _listed(home) as entries:
@@ -125,10 +125,10 @@ def _images(home: Path) -> Iterator[Path]:
                     )
                 yield path
             elif entry.is_dir(follow_symlinks=False):
-                yield from _images(path)
+                yield from images_below(path)
 
 
-def _class_names(folder: Path) -> list[str]:
+def class_names(folder: Path) -> list[str]:
     """Folders of a folder, but for the hidden ones that editors and notebooks leave."""
     with _listed(folder) as entries:
         names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]

@@ -33,10 +33,14 @@ class ImageFiles:
     """Image files and their labels, int32 [n].
 
     Gathers ``encoded`` (a file's bytes), ``label``, and ``origin`` (its name, for errors).
+
+    Attributes:
+        names: of the classes.
     """
 
     paths: Sequence[Path]
     label: np.ndarray
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -71,4 +75,26 @@ class ImageRecords:
 
 def folder(path: Path, like: Path | None = None) -> ImageFiles:
     """A folder with one folder of images per class, labeled by ``formats.class_folders``."""
-    return ImageFiles(*formats.class_folders(path, like))
+    return ImageFiles(*formats.class_folders(path, like), formats.class_names(like or path))
+
+
+def resized(paths: Sequence[Path], shape: tuple[int, ...]) -> np.ndarray:
+    """Image files as uint8 [n, h, w, c]: the middle of each that has the aspect of ``shape``, resized.
+
+    Args:
+        shape: (h, w, c), c of 1 (gray) or 3.
+
+    Raises:
+        UserError: a file that is no image.
+    """
+    h, w, c = shape
+
+    def one(path: Path) -> np.ndarray:
+        with path.open("rb") as file:
+            image = formats.decoded(file, path, c)
+        scale = min(image.width / w, image.height / h)
+        left, top = (image.width - scale * w) / 2, (image.height - scale * h) / 2
+        box = (left, top, left + scale * w, top + scale * h)
+        return np.asarray(image.resize((w, h), 2, box=box)).reshape(shape)  # 2: bilinear
+
+    return np.stack(through_grain(paths, one))

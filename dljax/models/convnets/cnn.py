@@ -54,6 +54,16 @@ VARIANTS: dict[str, dict] = {
         "dropout": 0.25,
         "hidden": (128,),
     },
+    # A Keras listing of three convolutions, Dense 5 and Dense 2 that is often shown. It forgets the
+    # Flatten before its Dense layers, without which they act on every pixel; here it is. Its two sigmoids
+    # are a softmax here.
+    "two-class": {
+        "classes": 2,
+        "stages": ((32,), (64,), (64,)),
+        "dropout": 0.0,
+        "hidden": (5,),
+        "hidden_dropout": 0.0,
+    },
 }
 PUBLISHED = {"course": 34_826, "keras": 1_199_882, "transfer": 600_165}  # with biases
 

@@ -41,10 +41,13 @@ MODEL = LeNet5
 VARIANTS: dict[str, dict] = {
     "tiny": {"features": (2, 4), "hidden": (16, 12)},
     "5": {},
+    "net": {"padding": 0},  # PyTorch's tutorial "Training a Classifier", for color images of 32x32
 }
-PUBLISHED = {"5": 61_706}  # with biases; the dense-C3 28x28 form
+# With biases: the dense-C3 28x28 form, and the tutorial's.
+PUBLISHED = {"5": 61_706, "net": 62_006}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two gray images of 28x28 pixels."""
-    return {"image": ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)}
+    """Two gray images of 28x28 pixels; for "net" color images of 32x32."""
+    shape = (32, 32, 3) if variant == "net" else (28, 28, 1)
+    return {"image": ShapeDtypeStruct((2, *shape), jnp.float32)}

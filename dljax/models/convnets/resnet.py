@@ -117,6 +117,7 @@ PUBLISHED = {
     "101": 44_549_160,
     "152": 60_192_808,
 }
+STATE = {"50": 53_120}  # means and variances, as Keras counts them
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:

@@ -1,0 +1,51 @@
+"""The networks of an experiment, and the names that other libraries have for their weights."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dljax.errors import UserError
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from dljax.experiment import Phase
+    from dljax.weights import Entry
+
+
+def of_phase(phase: "Phase") -> "nn.Module":
+    """The network that a phase trains.
+
+    Raises:
+        UserError: it trains several, or none.
+    """
+    import jax
+
+    from dljax.analysis.summary import roots
+
+    batch: Any = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
+    )
+    found = roots(phase.learner.init, jax.random.key(0), batch)
+    if len(found) != 1:
+        names = ", ".join(type(module).__name__ for module in found) or "none"
+        raise UserError(
+            f"the experiment trains {len(found)} networks ({names}): a file of weights is of one; "
+            "load it in the experiment, with Phase(start=weights.load(...))"
+        )
+    return found[0]
+
+
+def entries_of(module: "nn.Module") -> list["Entry"]:
+    """The map of a network's weights to the names of its reference implementation.
+
+    Raises:
+        UserError: ``dljax.weights`` has no file of the architecture's name.
+    """
+    home = type(module).__module__.rpartition(".")[2]
+    try:
+        return import_module(f"dljax.weights.{home}").entries(module)
+    except ModuleNotFoundError:
+        raise UserError(
+            f"dljax knows no other names for the weights of {type(module).__name__}: there is no "
+            f"dljax/weights/{home}.py"
+        ) from None

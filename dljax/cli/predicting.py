@@ -1,0 +1,127 @@
+"""The command dljax predict: a run's classes for image files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dljax.cli.opening import start
+from dljax.cli.parsing import Parser, take_target
+from dljax.cli.runs import (
+    add_now,
+    experiment_of_run,
+    open_checkpoint,
+    opened_elsewhere,
+    read_record,
+)
+from dljax.errors import UserError
+from dljax.runtime.profile import load_profile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dljax.data.pipeline import EvalSet
+
+SUMMARY = "classify image files with a run"
+
+_DESCRIPTION = """Classify image files with a run's newest checkpoint. They take the way of its evaluation's
+images: the same size, the same transforms. Of a folder, every image in it is taken, and in the
+folders in it."""
+
+_EXAMPLES = """
+dljax predict runs/lenet-1a2b3c4d seven.png
+dljax predict runs/mobilenet photos --top 3
+dljax predict runs/mobilenet photos/*.jpg --json > found.jsonl
+"""
+
+
+def _files(words: Sequence[Path]) -> list[Path]:
+    from dljax.data.sources import formats
+
+    files: list[Path] = []
+    for word in words:
+        found = sorted(formats.images_below(word)) if word.is_dir() else [word]
+        if not found:
+            raise UserError(f"{word} holds no images ({', '.join(formats.SUFFIXES)})")
+        files += found
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file} is no file: name images, or a folder of them")
+    return files
+
+
+def _examples(files: Sequence[Path], data: "EvalSet") -> dict[str, "np.ndarray"]:
+    """The files as rows of a set, transformed as it is."""
+    import numpy as np
+
+    from dljax.data.sources import images_on_disk
+
+    like = data.source.gather(np.zeros(1, np.int64))
+    label = np.zeros(len(files), np.int32)
+    if "encoded" in like:
+        rows = images_on_disk.ImageFiles(files, label).gather(np.arange(len(files)))
+    elif "image" in like and like["image"].ndim == 4:
+        shape = like["image"].shape[1:]
+        rows = {"image": images_on_disk.resized(files, shape), "label": label}
+    else:
+        raise UserError("this run's model takes no images: dljax predict classifies images")
+    return data.transform(rows, np.zeros(len(files), np.uint64))
+
+
+def main(argv: list[str]) -> int:
+    """Run ``dljax predict`` and return its exit status."""
+    parser = Parser("predict", _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a file or a folder")
+    parser.add_argument("--top", type=int, default=5, help="classes shown (default: 5)")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each file")
+    parser.add_argument("--on", metavar="PROFILE", help="where it runs")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
+    which.add_argument("--step", type=int, help="the checkpoint of this step")
+    add_now(parser)
+    target = take_target(parser, argv, "run")
+    options, path = parser.parse_args(target.rest), Path(target.word)
+    record = read_record(path)
+    if options.top < 1:
+        raise UserError(f"--top {options.top}: expected a whole number above 0")
+    status = opened_elsewhere("predict", argv, path, record, options.now)
+    if status is not None:
+        return status
+    profile = load_profile(options.on)
+    start(profile)
+    import jax
+    import numpy as np
+
+    experiment = experiment_of_run(path, record, {})
+    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
+    learner = opened.executor.learner
+    if learner.predict is None or not opened.phase.evals:
+        raise UserError(f"{path} is a run of a model that predicts nothing: dljax sample shows it")
+    data = next(iter(opened.phase.evals.values()))
+    files, size = _files(options.images), opened.executor.eval_rows
+    variables, names = learner.chosen(opened.state), getattr(data.source, "names", ())
+    predict = jax.jit(learner.predict)
+    for first in range(0, len(files), size):
+        some = files[first : first + size]
+        batch = _examples([*some, *[some[-1]] * (size - len(some))], data)  # one shape, one program
+        logits: Any = predict(variables, batch)
+        if not isinstance(logits, jax.Array) or logits.ndim != 2:
+            raise UserError(f"{path} is a run of no classifier: dljax sample shows it")
+        chance = np.asarray(jax.nn.softmax(logits.astype(np.float32)))
+        for file, row in zip(some, chance[: len(some)], strict=True):
+            best = np.argsort(-row, kind="stable")[: options.top]
+            found = [
+                {
+                    "class": names[i] if names else str(i),
+                    "number": int(i),
+                    "probability": float(row[i]),
+                }
+                for i in best
+            ]
+            if options.json:
+                print(json.dumps({"file": str(file), "classes": found}, ensure_ascii=False))
+                continue
+            print(file)
+            for one in found:
+                print(f"  {one['probability']:6.1%}  {one['class']}")
+    return 0
