@@ -249,11 +249,14 @@ class _Machine:
             case "DICT":
                 self.set_items({}, self.marked())
             case "APPEND":
-                self.extend([stack.pop()], list)
+                item = stack.pop()
+                self.top(list).append(item)
             case "APPENDS":
-                self.extend(self.marked(), list)
+                items = self.marked()
+                self.top(list).extend(items)
             case "ADDITEMS":
-                self.extend(list(map(_key, self.marked())), set)
+                items = self.marked()
+                self.top(set).update(map(_key, items))
             case "SETITEM":
                 value, key = stack.pop(), stack.pop()
                 self.set_items(stack.pop(), [key, value])
@@ -280,17 +283,17 @@ class _Machine:
                 raise Refused(f"it has the instruction {name}")
 
     def marked(self) -> list[Any]:
-        """What was put on the stack since the last mark."""
+        """The objects put on the stack since the last mark, taken from it."""
         at = self.marks.pop()
         items = self.stack[at:]
         del self.stack[at:]
         return items
 
-    def extend(self, items: list[Any], kind: type) -> None:
-        into: Any = self.stack[-1]
-        if type(into) is not kind:
-            raise Refused(f"it adds to a {type(into).__name__}")
-        (into.extend if kind is list else into.update)(items)
+    def top(self, kind: type) -> Any:
+        """The last object, which is to be added to."""
+        if type(self.stack[-1]) is not kind:
+            raise Refused(f"it adds to a {type(self.stack[-1]).__name__}")
+        return self.stack[-1]
 
     def set_items(self, into: Any, items: list[Any]) -> None:
         if type(into) is not dict:

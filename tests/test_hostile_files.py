@@ -112,7 +112,7 @@ def test_cut_and_changed(form, tmp_path):
         write_tar(path, {"x": Kept("2")}, stored, [], {2: (1, (6,), (1,), 0)})
     whole = path.read_bytes()
     assert weights.read(path)["x"].tolist() == [0, 1, 2, 3, 4, 5]
-    step = 1 + len(whole) // 400
+    step = 1 + len(whole) // 200
     versions = [whole[:n] for n in range(0, len(whole), step)]
     versions += [
         whole[:n] + bytes([whole[n] ^ 0x55]) + whole[n + 1 :] for n in range(0, len(whole), step)
@@ -127,7 +127,7 @@ def test_cut_and_changed(form, tmp_path):
             refusals += 1
         else:
             assert sum(x.size for x in found.values()) <= 6
-    assert refusals > 200  # of 600 to 800; the others change padding, a number, or another name
+    assert refusals > 100  # of some 400; the others change padding, a number, or another name
 
 
 NESTS = {

@@ -278,7 +278,7 @@ def test_load_from_a_checkpoint(tmp_path):
     entries = [weights.Entry("params/x", "x")]
     start = weights.load(path, entries, within="raw")
     fresh = learner.State(0, None, {"model": {"x": jnp.zeros(6)}}, {}, {}, None)
-    with refused("x.pt: the weights are of", "found 'y' (1,), expected 'x' (6,)"):
+    with refused("x.pt: the weights are of", "missing 'x' (6,); unknown 'y' (1,)"):
         start(None, fresh)
     begun = weights.load(path, entries, within="ema")(None, fresh)
     assert begun.params["model"]["x"].tolist() == [0, 1, 2, 3, 4, 5]

@@ -105,6 +105,22 @@ def write_zip(path: Path, x: Any, storages: dict[str, bytes], order: str | None 
     return path
 
 
+def whole_storages(x: Any) -> Any:
+    """In the older formats it is said of each storage, with None, that it is no part of another."""
+    match x:
+        case Kept(("storage", kind, key, device, numel)):
+            return Kept(("storage", kind, key, device, numel, None))
+        case Call() | State() | Kept():
+            return type(x)(*map(whole_storages, x))
+        case Raw() | Name():
+            return x
+        case tuple() | list():
+            return type(x)(map(whole_storages, x))
+        case dict():
+            return {key: whole_storages(value) for key, value in x.items()}
+    return x
+
+
 MAGIC = 0x1950A86A20F9469CFC6C
 SYSTEM = {
     "protocol_version": 1001,
@@ -115,7 +131,7 @@ SYSTEM = {
 
 def write_legacy(path: Path, x: Any, storages: dict[str, tuple[int, bytes]]) -> Path:
     """The format before: pickles in a row, then (number of elements, elements) of each storage."""
-    parts = [pickled(part) for part in (MAGIC, 1001, SYSTEM, x, list(storages))]
+    parts = [pickled(part) for part in (MAGIC, 1001, SYSTEM, whole_storages(x), list(storages))]
     parts += [struct.pack("<q", numel) + data for numel, data in storages.values()]
     path.write_bytes(b"".join(parts))
     return path

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +66,18 @@ def read(path: str | Path, within: str = "") -> dict[str, np.ndarray]:
             path = _index_in(path)
         with path.open("rb") as file:
             start = file.read(512)
+        alone: Callable[[Path], dict[str, np.ndarray]] | None = None
         if path.suffix == ".json":
-            return _alone(within) or _sharded(path)
-        if start[8:9] == b"{":
-            return _alone(within) or _safetensors(path)
+            alone = _sharded
+        elif start[8:9] == b"{":
+            alone = _safetensors
+        elif start[:8] == b"\x89HDF\r\n\x1a\n":
+            alone = keras_files.read
+        if alone is not None:
+            _check_alone(within)
+            return alone(path)
         if start[:2] == b"PK":
             return _zip(path, within)
-        if start[:8] == b"\x89HDF\r\n\x1a\n":
-            return _alone(within) or keras_files.read(path)
         if start[257:262] == b"ustar":
             return torch_files.tarred(path, within)
         if start[:1] == b"\x80":
@@ -107,7 +111,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _alone(within: str) -> None:
+def _check_alone(within: str) -> None:
     if within:
         raise torch_files.Choice(f"files of its kind have no dicts in them: leave out {within=}")
 
@@ -161,8 +165,9 @@ def _zip(path: Path, within: str) -> dict[str, np.ndarray]:
                 raise ValueError("its parts claim to be longer than the file")
             if pickled:
                 return torch_files.zipped(archive, within)
-            return _alone(within) or keras_files.zipped(archive)
-    _alone(within)
+            _check_alone(within)
+            return keras_files.zipped(archive)
+    _check_alone(within)
     with np.load(path, allow_pickle=False) as arrays:
         if len(set(arrays.files)) < len(names):
             raise ValueError("a name occurs twice")

@@ -68,7 +68,7 @@ def _read(file: Any, size: int) -> dict[str, np.ndarray]:
 
 
 def _entry(h5py: Any, group: Any, path: str) -> Any:
-    """What is at a path below a group, by links that stay in the file."""
+    """The group or array at a path below a group, by links that stay in the file."""
     for part in path.split("/"):
         if not isinstance(group, h5py.Group) or part in ("", ".", ".."):
             raise ValueError(f"no such array: {path!r:.100}")

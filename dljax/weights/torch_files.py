@@ -315,7 +315,7 @@ def _nowhere(key: Any) -> bytes:
 
 
 def _tensors(found: Any) -> dict[str, _Tensor | Array]:
-    """Those of a dict; its other entries (counts, texts) are passed over."""
+    """The tensors of a dict; its other entries (counts, texts) are passed over."""
     if not isinstance(found, dict):
         return {}
     return {
