@@ -25,6 +25,8 @@ def old(root: h5py.Group, layers: dict[str, dict[str, np.ndarray]]) -> None:
         group.attrs["weight_names"] = [name.encode() for name in arrays]
         for name, array in arrays.items():
             group.create_dataset(name, data=array)
+    root.create_group("top_level_model_weights").attrs["weight_names"] = [b"token"]
+    root["top_level_model_weights/token"] = BIAS + 1
 
 
 OLD = {
@@ -38,6 +40,7 @@ OLD_NAMES = {
     "dense_1/bias": BIAS,
     "inner/conv/kernel": BIAS,
     "by_index/kernel": KERNEL + 1,
+    "top_level_model_weights/token": BIAS + 1,
 }
 
 
@@ -110,10 +113,9 @@ def test_new_layout(tmp_path):
 
 
 def test_half_precision(tmp_path):
-    """1.0 and -2.0 in bfloat16 are 3f80 and c000; Keras stores the bits of what HDF5 has no type for."""
+    """1.0 and -2.0 in bfloat16 are 3f80 and c000; Keras stores the bytes of what HDF5 has no type for."""
     with h5py.File(tmp_path / "x.weights.h5", "w") as file:
-        bits = file.create_dataset("vars/0", data=np.array([0x3F80, 0xC000], np.uint16))
-        bits.attrs["dtype"] = "bfloat16"
+        file.create_dataset("vars/0", data=np.array([0x3F80, 0xC000], "<u2").view("V2"))
         file.create_dataset("vars/1", data=np.array([1, -2], np.float16))
         file.create_dataset("vars/2", data=np.array([1, -2], ">f4"))
     found = weights.read(tmp_path / "x.weights.h5")

@@ -158,6 +158,20 @@ def test_load_begins_where_the_others_go_on(path):
             ("'model': params/head/kernel has shape (8, 5), expected (8, 3)", "keep="),
         ),
         (
+            {
+                "head_weight": np.zeros((3, 9)),
+                "norm_running_mean": np.zeros(9),
+                "body_weight": np.zeros((9, 4)),
+                "body_bias": np.zeros(9),
+            },
+            ENTRIES,
+            "model",
+            (
+                "batch_stats/norm/mean has shape (9,), expected (8,); ",
+                "; 4 of other shapes in all;",
+            ),
+        ),
+        (
             {"norm_running_mean": None},
             ENTRIES[:-1],
             "model",

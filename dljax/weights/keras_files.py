@@ -27,6 +27,7 @@ from dljax.errors import UserError
 MEMBER = "model.weights.h5"
 # Deflate makes of a byte at most 1032; a larger array than that was never stored.
 _DENSEST = 1032
+_OWN = "top_level_model_weights"
 _DEEPEST = 64  # groups in groups
 
 
@@ -92,7 +93,9 @@ def _names(group: Any, attribute: str) -> list[str]:
 
 
 def _listed(h5py: Any, model: Any) -> Iterator[tuple[str, Any]]:
-    for layer in _names(model, "layer_names"):
+    # The weights of a model that are of no layer are not in the list.
+    own = [_OWN] if _OWN in model else []
+    for layer in _names(model, "layer_names") + own:
         group = _entry(h5py, model, layer)
         for weight in _names(group, "weight_names"):
             name = weight.removesuffix(":0")
@@ -115,7 +118,7 @@ def _found(h5py: Any, group: Any, path: str, depth: int = 0) -> Iterator[tuple[s
 def _array(h5py: Any, dataset: Any, name: str, size: int) -> np.ndarray:
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
         raise ValueError(f"{name!r:.100} is no array of this file")
-    low = dataset.attrs.get("dtype") == "bfloat16"
+    low = dataset.dtype == np.dtype("V2")  # HDF5 has no bfloat16; Keras leaves it as two bytes
     if dataset.shape is None or not (low or dataset.dtype.kind in "biufc"):
         raise ValueError(f"{name!r:.100} is of type {dataset.dtype}")
     stored = dataset.id.get_storage_size()
