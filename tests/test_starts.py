@@ -144,8 +144,13 @@ def test_load_begins_where_the_others_go_on(path):
     "change, entries, player, words",
     [
         ({}, ENTRIES, "critic", ("x.safetensors", "no player 'critic'", "it has model")),
-        ({"head_bias": None}, ENTRIES, "model", ("they lack 'head.bias'",)),
-        ({"more_w": np.zeros(1)}, ENTRIES, "model", ("knows 'more.w'",)),
+        (
+            {"head_bias": None},
+            ENTRIES,
+            "model",
+            ("x.safetensors: the weights are", "missing 'head.bias' (3,)"),
+        ),
+        ({"more_w": np.zeros(1)}, ENTRIES, "model", ("unknown 'more.w' (1,)",)),
         (
             {"head_weight": np.zeros((5, 8))},
             ENTRIES,
@@ -153,16 +158,30 @@ def test_load_begins_where_the_others_go_on(path):
             ("'model': params/head/kernel has shape (8, 5), expected (8, 3)", "keep="),
         ),
         (
+            {
+                "head_weight": np.zeros((3, 9)),
+                "norm_running_mean": np.zeros(9),
+                "body_weight": np.zeros((9, 4)),
+                "body_bias": np.zeros(9),
+            },
+            ENTRIES,
+            "model",
+            (
+                "batch_stats/norm/mean has shape (9,), expected (8,); ",
+                "; 4 of other shapes in all;",
+            ),
+        ),
+        (
             {"norm_running_mean": None},
             ENTRIES[:-1],
             "model",
-            ("'model': there is no 'batch_stats/norm/mean'", "keep="),
+            ("'model': missing 'batch_stats/norm/mean' (8,)", "keep="),
         ),
         (
             {"tail": np.zeros(1)},
             [*ENTRIES, Entry("params/tail", "tail")],
             "model",
-            ("'model': here is no 'params/tail'",),
+            ("'model': unknown 'params/tail' (1,)",),
         ),
     ],
 )
@@ -304,7 +323,7 @@ def test_from_a_run_of_another_shape(tmp_path):
     constant(begun.params["model"]["body"], 1)
     deeper = state(model=-1)
     deeper.params["model"]["neck"] = {"bias": jnp.zeros(2)}
-    with refused("there is no 'params/neck/bias'"):
+    with refused("missing 'params/neck/bias'"):
         weights.from_run(run, keep=lambda path: path.startswith(HEAD))(None, deeper)
 
 

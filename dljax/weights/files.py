@@ -1,4 +1,4 @@
-"""Files of named arrays: safetensors and npz. Nothing in a file is executed.
+"""Files of named arrays: safetensors, npz, torch's and Keras's. Nothing in a file is executed.
 
 safetensors (github.com/huggingface/safetensors, "Format"): the header's length as 8 bytes, little-endian;
 the header, JSON, ``{name: {"dtype", "shape", "data_offsets": [begin, end]}}``; the data, without holes.
@@ -8,7 +8,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.errors import UserError
+from dljax.unpickling import Refused
+from dljax.weights import keras_files, torch_files
 
 # In the order in which the format's own library lays arrays out: the widest first, so that each lies at a
 # multiple of its width.
@@ -35,60 +37,141 @@ _DTYPES = {
     "BOOL": np.dtype("?"),
 }
 _LONGEST = 100_000_000  # bytes of header, the format's own limit
+_EXPECTED = "safetensors or npz without pickled objects, or a file of torch.save or Keras"
+_INDEX = ".index.json"
 
 
-def read(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file (mapped from the disk, not to be written to) or an npz file.
+def read(path: str | Path, within: str = "") -> dict[str, np.ndarray]:
+    """The arrays of a file of weights by their names there, told by how it begins and not by its name.
+
+    - safetensors: mapped from the disk, not to be written to.
+    - npz.
+    - ``*.index.json`` of weights in several files, or the folder that it is in: all of them.
+    - torch.save (.pth, .pt, .th, .bin, .ckpt): a dict of tensors. Of a checkpoint, the entry
+      ``state_dict``, ``model``, ``model_state_dict``, ``net`` or ``params`` if one of them is a dict of
+      tensors; without such an entry its own tensors. What is no tensor is passed over, and so is a
+      prefix ``module.`` or ``_orig_mod.`` that all names have.
+    - Keras (.keras, .weights.h5, .h5), where h5py is: see ``keras_files``.
+
+    Args:
+        within: the entry of a torch checkpoint to take, where it has several dicts of tensors.
 
     Raises:
-        UserError: there is no such file, it is damaged, or it is a pickle.
+        UserError: there is no such file, it is damaged or hostile, holds other things than arrays, or
+            several dicts of them.
     """
     path = Path(path)
     try:
+        if path.is_dir():
+            path = _index_in(path)
         with path.open("rb") as file:
-            start = file.read(9)
-        if start[8:] == b"{":
-            return _safetensors(path)
+            start = file.read(512)
+        alone: Callable[[Path], dict[str, np.ndarray]] | None = None
+        if path.suffix == ".json":
+            alone = _sharded
+        elif start[8:9] == b"{":
+            alone = _safetensors
+        elif start[:8] == b"\x89HDF\r\n\x1a\n":
+            alone = keras_files.read
+        if alone is not None:
+            _check_alone(within)
+            return alone(path)
         if start[:2] == b"PK":
-            return _npz(path)
-        if path.suffix in (".bin", ".pt", ".pth", ".th", ".ckpt", ".pkl"):
-            raise _pickle(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    raise _damaged(path, "it begins like neither")
-
-
-def _pickle(path: Path) -> UserError:
-    torch = f"torch.load({path.name!r}, map_location='cpu', weights_only=True)"
-    return UserError(
-        f"{path} is a pickle, which may run code; convert it, or the state_dict in it, where torch is: "
-        "python -c "
-        f'"import torch; from safetensors.torch import save_file; '
-        f'save_file({torch}, {path.with_suffix(".safetensors").name!r})"'
-    )
-
-
-def _npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith("data.pkl") for name in names):
-            raise _pickle(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            if len(set(arrays.files)) < len(names):
-                raise ValueError("a name occurs twice")
-            return {name: arrays[name] for name in arrays.files}
-    except (UserError, OSError):
+            return _zip(path, within)
+        if start[257:262] == b"ustar":
+            return torch_files.tarred(path, within)
+        if start[:1] == b"\x80":
+            return torch_files.pickled(path, within)
+        raise ValueError("it begins like none of them")
+    except UserError:
         raise
-    except Exception as error:  # whatever zipfile, zlib and numpy find: a dozen kinds
-        raise _damaged(path, str(error) or type(error).__name__) from None
+    except OSError as error:
+        if error.strerror is None:  # h5py's, of what is in the file
+            raise _damaged(path, error) from None
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    except torch_files.Choice as error:
+        raise UserError(f"{path}: {error}") from None
+    except Refused as error:
+        raise UserError(
+            f"{path} is not of tensors alone: {_line(error)}; nothing in it was run; where its code "
+            "is, save the dict of tensors: torch.save(model.state_dict(), FILE)"
+        ) from None
+    except Exception as error:  # json, zipfile, tarfile, zlib, numpy and h5py have a dozen kinds
+        raise _damaged(path, error) from None
 
 
-def _damaged(path: Path, why: str) -> UserError:
+def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} is damaged, or no file of weights ({' '.join(why.split())[:200]}); expected "
-        "safetensors or npz without pickled objects: fetch it again"
+        f"{path} is damaged, or no file of weights ({_line(error) or type(error).__name__}); "
+        f"expected {_EXPECTED}: fetch it again"
     )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _check_alone(within: str) -> None:
+    if within:
+        raise torch_files.Choice(f"files of its kind have no dicts in them: leave out {within=}")
+
+
+def _index_in(folder: Path) -> Path:
+    usual = folder / f"model.safetensors{_INDEX}"
+    found = [usual] if usual.exists() else sorted(folder.glob(f"*{_INDEX}"))
+    if len(found) != 1:
+        has = f"a folder with {len(found)} files *{_INDEX}"
+        raise UserError(f"{folder} cannot be read: it is {has}, expected one; name the file")
+    return found[0]
+
+
+def _sharded(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an index, ``{"weight_map": {name: file beside it}}``: each in its file, no others."""
+    if path.stat().st_size > _LONGEST:
+        raise ValueError("an index of too many bytes")
+    index = json.loads(path.read_text("utf-8"), object_pairs_hook=_unique)
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict) or not files:
+        raise ValueError("an index without a weight_map")
+    for name in files.values():
+        plain = isinstance(name, str) and not {"/", "\\", "\0"} & set(name)
+        if not plain or name in ("", ".", "..") or name.endswith(".json"):
+            raise ValueError(
+                f"the weight_map has {name!r:.60}, which is no name of a file beside it"
+            )
+    arrays: dict[str, np.ndarray] = {}
+    for name in sorted(set(files.values())):
+        shard = read(path.with_name(name))
+        mapped = {array for array, file in files.items() if file == name}
+        for array in sorted(mapped ^ shard.keys())[:1]:
+            whose = "has no" if array in mapped else "has, without a line in the index,"
+            raise UserError(
+                f"{path.with_name(name)} {whose} {array!r:.100}: they are of other downloads"
+            )
+        arrays |= shard
+    return arrays
+
+
+def _zip(path: Path, within: str) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        pickled = any(name.endswith("data.pkl") for name in names)
+        if pickled or keras_files.MEMBER in names:
+            parts = archive.infolist()
+            # Neither is ever compressed, so that more bytes than the file has are the same ones twice.
+            if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+                raise ValueError("a compressed part, which torch and Keras never write")
+            if sum(part.file_size for part in parts) > path.stat().st_size:
+                raise ValueError("its parts claim to be longer than the file")
+            if pickled:
+                return torch_files.zipped(archive, within)
+            _check_alone(within)
+            return keras_files.zipped(archive)
+    _check_alone(within)
+    with np.load(path, allow_pickle=False) as arrays:
+        if len(set(arrays.files)) < len(names):
+            raise ValueError("a name occurs twice")
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -100,30 +183,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _safetensors(path: Path) -> dict[str, np.ndarray]:
     size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > min(size - 8, _LONGEST):
-                raise ValueError(f"a header of {length} bytes in a file of {size}")
-            header = json.loads(file.read(length), object_pairs_hook=_unique)
-        header.pop("__metadata__", None)
-        data = np.memmap(path, np.uint8, "r")[8 + length :]
-        arrays, spans = {}, []
-        for name, row in header.items():
-            dtype, shape, (begin, end) = _row(name, row)
-            if not begin <= end <= data.size:
-                raise ValueError(f"{name!r:.100} lies outside the file")
-            if math.prod(shape) * dtype.itemsize != end - begin:
-                raise ValueError(f"{name!r:.100} has {end - begin} bytes for {shape} of {dtype}")
-            spans.append((begin, end))
-            arrays[name] = np.asarray(data[begin:end]).view(dtype).reshape(shape)
-        at = 0
-        for begin, end in [*sorted(spans), (data.size, data.size)]:
-            if begin != at:
-                raise ValueError(f"arrays overlap, or leave a hole, at byte {at} of the data")
-            at = end
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, _LONGEST):
+            raise ValueError(f"a header of {length} bytes in a file of {size}")
+        header = json.loads(file.read(length), object_pairs_hook=_unique)
+    header.pop("__metadata__", None)
+    data = np.memmap(path, np.uint8, "r")[8 + length :]
+    arrays, spans = {}, []
+    for name, row in header.items():
+        dtype, shape, (begin, end) = _row(name, row)
+        if not begin <= end <= data.size:
+            raise ValueError(f"{name!r:.100} lies outside the file")
+        if math.prod(shape) * dtype.itemsize != end - begin:
+            raise ValueError(f"{name!r:.100} has {end - begin} bytes for {shape} of {dtype}")
+        spans.append((begin, end))
+        arrays[name] = np.asarray(data[begin:end]).view(dtype).reshape(shape)
+    at = 0
+    for begin, end in [*sorted(spans), (data.size, data.size)]:
+        if begin != at:
+            raise ValueError(f"arrays overlap, or leave a hole, at byte {at} of the data")
+        at = end
     return arrays
 
 

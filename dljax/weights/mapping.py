@@ -1,5 +1,6 @@
 """Name maps as data: which array of another library is which variable here."""
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from dljax.errors import UserError
 from dljax.weights.files import write
+
+_COMPARED = 50  # names of each side, by an error message
+_ALIKE = 0.6  # of difflib's ratio, as in its get_close_matches
 
 
 class Join(NamedTuple):
@@ -53,7 +57,8 @@ class Entry(NamedTuple):
 def renamed(entries: Iterable[Entry], old: str, new: str) -> list[Entry]:
     """The entries for a file whose names begin with ``new`` in place of ``old``.
 
-    ``renamed(entries, "", "module.")`` reads files that torch's DataParallel saved.
+    ``renamed(entries, "", "module.")`` has the names of a safetensors file of torch's DataParallel; from
+    files of torch.save itself, ``read`` has taken that away.
     """
 
     def rename(name: str) -> str:
@@ -72,8 +77,48 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(f"{name!r:.100}" for name in names[:3]) + more
 
 
-def to_variables(entries: Iterable[Entry], state: Mapping[str, Any]) -> dict[str, Any]:
+def mismatch(
+    has: Mapping[str, tuple[int, ...]], wants: Mapping[str, tuple[int, ...] | None]
+) -> str:
+    """The part of an error message about names that only one side has: three, and how many in all.
+
+    Args:
+        has: the unknown names there -> their shapes.
+        wants: the missing names -> their shapes, None where those are not known.
+
+    Returns:
+        Pairs of a name found and the expected one that it is probably meant for, the nearest
+        first by ``difflib``'s ratio; then names that resemble none.
+    """
+
+    def shown(name: str, shape: tuple[int, ...] | None) -> str:
+        return f"{name!r:.100}" if shape is None else f"{name!r:.100} {shape}"
+
+    # Of a thousand names some tell it all, and each comparison takes 0.1 ms.
+    likeness = {
+        (want, have): difflib.SequenceMatcher(None, want, have).ratio()
+        for want in list(wants)[:_COMPARED]
+        for have in list(has)[:_COMPARED]
+    }
+    parts: list[str] = []
+    paired: set[tuple[str, bool]] = set()  # (name, whether it is a wanted one)
+    for want, have in sorted(likeness, key=lambda pair: -likeness[pair]):
+        if likeness[want, have] >= _ALIKE and not {(want, True), (have, False)} & paired:
+            paired |= {(want, True), (have, False)}
+            parts.append(f"found {shown(have, has[have])}, expected {shown(want, wants[want])}")
+    parts += [f"missing {shown(n, shape)}" for n, shape in wants.items() if (n, True) not in paired]
+    parts += [f"unknown {shown(n, shape)}" for n, shape in has.items() if (n, False) not in paired]
+    more = f"; in all {len(wants)} missing and {len(has)} unknown" if len(parts) > 3 else ""
+    return "; ".join(parts[:3]) + more
+
+
+def to_variables(
+    entries: Iterable[Entry], state: Mapping[str, Any], like: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The collections here, from the flat arrays there.
+
+    Args:
+        like: the collections here before, from which an error message has the expected shapes.
 
     Returns:
         ``{"params": ..., "batch_stats": ...}``: nested, of arrays that may share memory with those
@@ -87,13 +132,37 @@ def to_variables(entries: Iterable[Entry], state: Mapping[str, Any]) -> dict[str
     missing = [n for e in entries if e.path for n in e.names if n not in state]
     unknown = [name for name in state if name not in known]
     if missing or unknown:
-        lacks = f"they lack {some(missing)}" if missing else ""
-        holds = f"nobody here knows {some(unknown)}" if unknown else ""
+        shapes = _shapes_there(entries, like or {})
+        what = mismatch(
+            {name: np.shape(state[name]) for name in unknown},
+            {name: shapes.get(name) for name in missing},
+        )
         raise UserError(
-            f"the weights are of another architecture: {'; '.join(filter(None, (lacks, holds)))}; "
-            "take the variant that they are of, or weights.renamed where names begin otherwise"
+            f"the weights are of another architecture: {what}; take the variant that they are of, or "
+            "weights.renamed where names begin otherwise"
         )
     return unflatten_dict({e.path: _merged(e, state) for e in entries if e.path}, sep="/")
+
+
+def _shapes_there(
+    entries: Iterable[Entry], variables: Mapping[str, Any]
+) -> dict[str, tuple[int, ...]]:
+    """The arrays' shapes there, of those variables that are here."""
+    leaves = flatten_dict(dict(variables), sep="/")
+    return {
+        name: part.shape
+        for entry in entries
+        if entry.path in leaves
+        for name, part in _split(entry, np.broadcast_to(np.int8(0), leaves[entry.path].shape))
+    }
+
+
+def _split(entry: Entry, array: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
+    """The arrays there, by name, of a variable."""
+    if entry.axes is not None:
+        array = array.transpose(np.argsort(entry.axes))
+    parts = (array,) if entry.join is None else entry.join.split(array)
+    return zip(entry.names, parts, strict=True)
 
 
 def _merged(entry: Entry, state: Mapping[str, Any]) -> np.ndarray:
@@ -137,11 +206,7 @@ def from_variables(entries: Iterable[Entry], variables: Mapping[str, Any]) -> di
         raise UserError(f"the variables are not those of the entries: they {what}")
     state: dict[str, np.ndarray] = {}
     for entry in entries:
-        array = np.asarray(leaves[entry.path])
-        if entry.axes is not None:
-            array = array.transpose(np.argsort(entry.axes))
-        parts = (array,) if entry.join is None else entry.join.split(array)
-        state |= zip(entry.names, parts, strict=True)
+        state |= _split(entry, np.asarray(leaves[entry.path]))
     return state
 
 

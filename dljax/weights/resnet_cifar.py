@@ -1,5 +1,5 @@
 """CIFAR's ResNets in the layout that PyTorch ports share (``layer1.0.conv1.weight``, ``linear.weight``);
-where a port was saved by DataParallel, ``renamed(entries, "", "module.")`` has its names.
+``read`` takes DataParallel's ``module.`` from the names of files that torch saved.
 """
 
 from typing import Any

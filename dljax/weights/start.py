@@ -18,7 +18,7 @@ from dljax.experiment import Start, go_on
 from dljax.learner import State
 from dljax.types import PyTree
 from dljax.weights.files import read
-from dljax.weights.mapping import Entry, some, to_variables
+from dljax.weights.mapping import Entry, mismatch, some, to_variables
 
 _TRIES = 3  # of reading a run's newest checkpoint, which may be deleted meanwhile
 
@@ -28,11 +28,13 @@ def load(
     entries: Iterable[Entry],
     player: str = "model",
     keep: Callable[[str], bool] = lambda path: False,
+    within: str = "",
 ) -> Start:
     """The start of a player from a file of weights, which is read when the phase begins.
 
     Args:
-        file: safetensors or npz, with the names of ``entries``.
+        file: of a kind that ``read`` knows, with the names of ``entries``.
+        within: as in ``read``.
         keep: path ("params/head/kernel") -> True where that variable stays fresh, e.g. a classifier's
             last layer; the file may have it in any shape, or not at all.
 
@@ -43,7 +45,13 @@ def load(
     named = [e._replace(path="") if e.path and keep(e.path) else e for e in entries]
 
     def start(before: State | None, fresh: State) -> State:
-        return _begin(before, fresh, {player: to_variables(named, read(file))}, str(file), keep)
+        like = {"params": fresh.params.get(player, {}), **fresh.extra.get(player, {})}
+        state = read(file, within)
+        try:
+            found = to_variables(named, state, like)
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from None
+        return _begin(before, fresh, {player: found}, str(file), keep)
 
     return start
 
@@ -173,16 +181,14 @@ def _filled(
     """``fresh`` with the leaves of ``found``, in the types and on the devices of its own leaves."""
     old, new = _by_path(fresh), _by_path(found)
     wanted = {path for path in old if not keep(path)}
-    missing = sorted(wanted - new.keys())
-    unknown = sorted(path for path in new.keys() - old.keys() if not keep(path))
+    missing = {path: old[path].shape for path in sorted(wanted - new.keys())}
+    unknown = {p: np.shape(new[p]) for p in sorted(new.keys() - old.keys()) if not keep(p)}
     wrong = sorted(path for path in wanted & new.keys() if np.shape(new[path]) != old[path].shape)
-    faults = []
-    if missing:
-        faults.append(f"there is no {some(missing)}")
-    if unknown:
-        faults.append(f"here is no {some(unknown)}")
-    for path in wrong[:1]:
+    faults = [mismatch(unknown, missing)] if missing or unknown else []
+    for path in wrong[:3]:
         faults.append(f"{path} has shape {np.shape(new[path])}, expected {old[path].shape}")
+    if len(wrong) > 3:
+        faults.append(f"{len(wrong)} of other shapes in all")
     if faults:
         raise UserError(f"{what}: {'; '.join(faults)}; keep= says what is to stay fresh")
 

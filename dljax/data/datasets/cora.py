@@ -1,11 +1,10 @@
 """Citation graphs in the Planetoid format: Cora, Citeseer, Pubmed. Yang et al. 2016,
 arXiv:1603.08861; the split that Kipf & Welling 2017 and nearly everyone since reports on.
 
-The files are Python-2 pickles of scipy matrices. They are read without unpickling anything: the
-reader below knows arrays, one sparse matrix and a dict of lists, and refuses every other name.
+The files are Python-2 pickles of arrays, scipy matrices and dicts of lists, read by ``dljax.unpickling``.
 """
 
-import pickle
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,93 +13,39 @@ import numpy as np
 from dljax.data import fake as fake_data
 from dljax.data.sources.graph import WholeGraph, undirected
 from dljax.errors import UserError
+from dljax.unpickling import ARRAYS, Array, Made, unpickle, whole
 
 # name -> nodes, features, classes
 SHAPES = {"cora": (2708, 1433, 7), "citeseer": (3327, 3703, 6), "pubmed": (19717, 500, 3)}
+_CELLS = max(nodes * features for nodes, features, _ in SHAPES.values())  # of a matrix of features
 _VALIDATION = 500
 
 
-class _Dtype:
-    """Stands for numpy.dtype: remembers its arguments."""
-
-    def __init__(self, code: str, *_: Any):
-        self.code, self.order = code, "<"
-
-    def __setstate__(self, state: tuple) -> None:
-        self.order = state[1]
-
-    def numpy(self) -> np.dtype:
-        if not isinstance(self.code, str) or self.code[:1] not in "bifu":
-            raise ValueError(f"an array of type {self.code!r}")
-        return np.dtype(self.code).newbyteorder(self.order)  # type: ignore[arg-type]
-
-
-class _Ndarray:
-    """Stands for numpy.ndarray: bytes, shape and type, made an array by ``numpy``."""
-
-    def __setstate__(self, state: tuple) -> None:
-        self.state = state
-
-    def numpy(self) -> np.ndarray:
-        _, shape, dtype, fortran, data = self.state
-        raw = data.encode("latin1") if isinstance(data, str) else data
-        return np.frombuffer(raw, dtype.numpy()).reshape(shape, order="F" if fortran else "C")
-
-
-class _Csr:
+class _Csr(Made):
     """Stands for scipy.sparse.csr_matrix."""
 
-    def __setstate__(self, state: dict) -> None:
+    def build(self, state: Any) -> None:
         self.state = state
 
     def dense(self) -> np.ndarray:
         state = self.state
         values, columns, starts = (state[k].numpy() for k in ("data", "indices", "indptr"))
-        out = np.zeros(state.get("_shape") or state["shape"], np.float32)
-        out[np.repeat(np.arange(len(starts) - 1), np.diff(starts)), columns] = values
+        shape = state.get("_shape") or state["shape"]
+        counts = np.diff(starts)
+        if not whole(shape) or len(shape) != 2:
+            raise ValueError("a matrix without a shape")
+        if shape[0] * shape[1] > _CELLS:
+            raise ValueError(f"a matrix of shape {shape}")
+        if len(counts) != shape[0] or (counts < 0).any() or counts.sum() != len(columns):
+            raise ValueError("a matrix whose rows are not those of its shape")
+        if ((columns < 0) | (columns >= shape[1])).any():
+            raise ValueError("a matrix with columns outside of its shape")
+        out = np.zeros(shape, np.float32)
+        out[np.repeat(np.arange(len(counts)), counts), columns] = values
         return out
 
 
-class _Lists(dict):
-    """Stands for defaultdict(list)."""
-
-    def __init__(self, *_: Any):
-        super().__init__()
-
-
-def _reconstruct(kind: type, *_: Any) -> _Ndarray:
-    if kind is not _Ndarray:
-        raise ValueError("an array subclass")
-    return _Ndarray()
-
-
-class _ListName:
-    """Stands for the name ``list``, defaultdict's argument; nothing is ever made of it."""
-
-    def __new__(cls, *_: Any):
-        raise ValueError("a call of list")
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("scipy.sparse.csr", "csr_matrix"): _Csr,
-    ("scipy.sparse._csr", "csr_matrix"): _Csr,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy", "ndarray"): _Ndarray,
-    ("numpy", "dtype"): _Dtype,
-    ("collections", "defaultdict"): _Lists,
-    ("__builtin__", "list"): _ListName,
-    ("builtins", "list"): _ListName,
-}
-
-
-class _Reader(pickle.Unpickler):
-    """An unpickler of the stand-ins above and no other name, so that a file can do nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return _ALLOWED[module, name]
+_NAMES = ARRAYS | {f"scipy.sparse.{module} csr_matrix": _Csr for module in ("csr", "_csr")}
 
 
 def read(file: Path) -> Any:
@@ -110,20 +55,20 @@ def read(file: Path) -> Any:
         UserError: the file is missing, damaged, or holds anything else.
     """
     try:
-        with file.open("rb") as stream:
-            found = _Reader(stream, encoding="latin1").load()
-        if isinstance(found, _Ndarray):
+        found = unpickle(io.BytesIO(file.read_bytes()), _NAMES)
+        if isinstance(found, Array):
             return found.numpy()
         if isinstance(found, _Csr):
             return found.dense()
-        if isinstance(found, _Lists):
-            return dict(found)
+        if isinstance(found, dict) and all(isinstance(links, list) for links in found.values()):
+            return found
         raise ValueError(f"a {type(found).__name__}")
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from None
-    except Exception as error:  # pickle raises nearly anything on damaged data
+    except Exception as error:  # damaged data may be wrong in any way
         raise UserError(
-            f"{file} is no Planetoid file ({error}): give the folder of ind.*.x and its like"
+            f"{file} is no Planetoid file ({' '.join(str(error).split())[:200]}): give the folder of "
+            "ind.*.x and its like"
         ) from None
 
 
