@@ -14,6 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from dljax.nn import Conv, ConvTranspose, dense, first_maximum, forms, max_pool
 from dljax.nn.conv import as_matmul, conv
 from dljax.nn.dense import rows_dot
+from dljax.nn.depthwise import DepthwiseConv, depthwise
 from dljax.nn.few_channels import batch_last, few_channels
 from dljax.nn.pool import tiles_max
 from dljax.nn.strided import strided, strided_transposed
@@ -31,6 +32,13 @@ def xla(x, kernel, padding, strides=(1, 1)):
 def of_conv(form, image, kernel, padding, strides=(1, 1)):
     plain = partial(xla, padding=padding, strides=strides)
     return partial(form, padding=padding), plain, ((8, *image), kernel)
+
+
+def of_depthwise(image, kernel, padding, strides=(1, 1)):
+    layout = {"dimension_numbers": LAYOUT, "feature_group_count": image[-1]}
+    plain = partial(lax.conv_general_dilated, window_strides=strides, padding=padding, **layout)
+    form = partial(depthwise, padding=padding, strides=strides)
+    return form, plain, ((8, *image), (*kernel, 1, image[-1]))
 
 
 def of_transposed(form, image, kernel, stride, padding):
@@ -81,6 +89,9 @@ FORMS = {
         partial(as_matmul, strides=(2, 2)), (9, 8, 3), (3, 3, 3, 4), SAME, (2, 2)
     ),
     "1x1": of_conv(as_matmul, (6, 5, 3), (1, 1, 3, 4), VALID),
+    "depthwise": of_depthwise((6, 7, 5), (3, 3), SAME),
+    "depthwise, stride 2": of_depthwise((7, 6, 5), (3, 3), UNEVEN, (2, 2)),
+    "depthwise, no padding": of_depthwise((6, 6, 3), (5, 2), VALID, (1, 2)),
     "dense": (last_axes, jnp.matmul, ((8, 3, 5), (5, 4))),
     "pool": of_pool(partial(tiles_max, window=2), (6, 8, 3), 2),
     "pool, no whole tiles": of_pool(partial(tiles_max, window=3), (10, 7, 3), 3),
@@ -325,6 +336,17 @@ def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
         Conv(features, size, strides, padding=padding),
         nn.Conv(features, size, strides, padding=padding),
         x,
+    )
+
+
+@pytest.mark.parametrize("images", [12, 7])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 1, ((0, 1), (2, 0))])
+def test_depthwise_is_flax_layer(images, padding, key):
+    """With one group for each channel."""
+    same_layer(
+        DepthwiseConv((3, 3), (2, 1), padding, use_bias=True),
+        nn.Conv(4, (3, 3), (2, 1), padding, feature_group_count=4),
+        jax.random.normal(key, (images, 7, 6, 4)),
     )
 
 

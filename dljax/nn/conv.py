@@ -108,13 +108,5 @@ class Conv(nn.Module):
         bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return conv(x, kernel, self._sides(x.shape[1:3]), self.strides, bias)
-
-    def _sides(self, size: tuple[int, ...]) -> Padding:
-        """Padding of an image of ``size`` [h, w], as ((top, bottom), (left, right))."""
-        if isinstance(self.padding, int):
-            return ((self.padding, self.padding), (self.padding, self.padding))
-        if isinstance(self.padding, str):
-            top, left = lax.padtype_to_pads(size, self.kernel_size, self.strides, self.padding)
-            return ((top[0], top[1]), (left[0], left[1]))
-        return self.padding
+        sides = forms.sides(self.padding, x.shape[1:3], self.kernel_size, self.strides)
+        return conv(x, kernel, sides, self.strides, bias)

@@ -1,16 +1,102 @@
 """Depthwise convolution: a filter per channel. Sifre 2014, Rigid-Motion Scattering for Image
 Classification, section 6.2; Chollet 2016, arXiv:1610.02357.
+
+XLA's own takes 10 to 80 times as long on CPU as a sum of shifted products, which is one loop. The sum's
+gradient for the kernel would be a reduction for every place of it, over images and pixels at once,
+which XLA does value by value; here images are added up first, eight at a time, channel beside channel. On one
+core of an AMD EPYC (Zen 4), forward, and with both gradients, in ms (8 images, 3 x 3; XLA's own in brackets):
+
+    144 channels at 56 x 56              9 (192)   35  (826)
+    192 at 28 x 28                       1  (67)    9  (241)
+    384 at 14 x 14                     0.4  (33)    3  (162)
+    96 at 112 x 112, stride 2           14 (138)   44 (2336)
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 from jaxtyping import Array, Float
 
+from dljax.nn import forms
 from dljax.nn.forms import Padding
+
+_TOGETHER = 8  # images that are added up first
+
+
+def depthwise(
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "p q 1 c"],
+    padding: Padding,
+    strides: tuple[int, int] = (1, 1),
+) -> Float[Array, "b i j c"]:
+    """Cross-correlation of each channel with its own kernel."""
+    if forms.of_depthwise() == "xla":
+        layout = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x,
+            kernel,
+            strides,
+            padding,
+            dimension_numbers=layout,
+            feature_group_count=x.shape[-1],
+        )
+    sides = ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))
+    return shifted(lax.pad(x, jnp.zeros((), x.dtype), sides), kernel, strides)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def shifted(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "p q 1 c"], strides: tuple[int, int]
+) -> Float[Array, "b i j c"]:
+    """The same of an image that is padded already, as a sum of shifted products."""
+    return _sum(_places(x, kernel, strides), [tap[None, None, None] for tap in _taps(kernel)])
+
+
+@shifted.defjvp
+def _derivative(strides: tuple[int, int], primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x, kernel), (dx, dkernel) = primals, tangents
+    along_x = _sum(_places(dx, kernel, strides), [tap[None, None, None] for tap in _taps(kernel)])
+    return shifted(x, kernel, strides), along_x + _along_kernel(x, dkernel, strides)
+
+
+def _along_kernel(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:
+    """The same sum, written so that its transpose for the kernel adds up images before pixels."""
+    b = x.shape[0]
+    together = next(n for n in range(_TOGETHER, 0, -1) if b % n == 0)
+    groups = x.reshape(b // together, together, *x.shape[1:])
+    images = [_places(groups[:, i], kernel, strides) for i in range(together)]
+    # Spread by a product with ones, whose transpose adds up the pixels: as a broadcast, XLA would make one
+    # reduction of pixels and images again.
+    shape = images[0][0].shape
+    ones = jnp.ones((math.prod(shape[:3]), 1), kernel.dtype)
+    taps = [(ones @ tap[None]).reshape(shape) for tap in _taps(kernel)]
+    out = jnp.stack([_sum(places, taps) for places in images], 1)
+    return out.reshape(b, *out.shape[2:])
+
+
+def _taps(kernel: Array) -> list[Array]:
+    """The kernel's values at each place, [c]."""
+    p, q, _, c = kernel.shape
+    return [lax.squeeze(tap, (0,)) for tap in lax.split(kernel.reshape(p * q, c), (1,) * (p * q))]
+
+
+def _places(x: Array, kernel: Array, strides: tuple[int, int]) -> list[Array]:
+    """The values of ``x`` [b, h, w, c] at each place of the kernel, [b, i, j, c]."""
+    (p, q), (down, right) = kernel.shape[:2], strides
+    h, w = x.shape[1] - p + 1, x.shape[2] - q + 1
+    return [x[:, i : i + h : down, j : j + w : right] for i in range(p) for j in range(q)]
+
+
+def _sum(places: list[Array], taps: list[Array]) -> Array:
+    first, *rest = (place * tap for place, tap in zip(places, taps, strict=True))
+    return sum(rest, first)
 
 
 class DepthwiseConv(nn.Module):
@@ -36,14 +122,6 @@ class DepthwiseConv(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, 1, channels))
         bias = self.param("bias", nn.initializers.zeros, (channels,)) if self.use_bias else None
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
-        if isinstance(padding, int):
-            padding = ((padding, padding), (padding, padding))
-        out = lax.conv_general_dilated(
-            x,
-            kernel,
-            self.strides,
-            padding,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            feature_group_count=channels,
-        )
+        sides = forms.sides(padding, x.shape[1:3], self.kernel_size, self.strides)
+        out = depthwise(x, kernel, sides, self.strides)
         return out if bias is None else out + bias[None, None, None]

@@ -44,6 +44,21 @@ def plain() -> bool:
     return asked or jax.default_backend() != "cpu"
 
 
+def sides(
+    padding: str | int | Padding,
+    size: Shape,
+    kernel: tuple[int, int],
+    strides: tuple[int, int] = (1, 1),
+) -> Padding:
+    """Padding of an image of ``size`` [h, w], as ((top, bottom), (left, right))."""
+    if isinstance(padding, int):
+        return ((padding, padding), (padding, padding))
+    if isinstance(padding, str):
+        top, left = lax.padtype_to_pads(size, kernel, strides, padding)
+        return ((top[0], top[1]), (left[0], left[1]))
+    return padding
+
+
 def xla(
     x: Float[Array, "b h w c"],
     kernel: Float[Array, "p q c d"],
@@ -100,6 +115,11 @@ def of_transposed(
     if size == [4, 4] and stride == 2 and padding == "SAME":
         return "phases" if h * w <= 16 or b * h * w <= _FEW else "strided 4"
     return "xla"
+
+
+def of_depthwise() -> Literal["xla", "shifted"]:
+    """The form of a depthwise convolution."""
+    return "xla" if plain() else "shifted"
 
 
 def of_pool(x: Shape) -> Literal["xla", "tiles", "batch last"]:
