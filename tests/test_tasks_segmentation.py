@@ -37,3 +37,17 @@ def test_overlap_of_the_pixels_that_count(ignore, iou, dice, key):
     measured = task.evaluate(*task.init(key, batch), batch, key)
     np.testing.assert_allclose(measured["iou"].value, iou, rtol=1e-6)
     np.testing.assert_allclose(measured["dice"].value, dice, rtol=1e-6)
+
+
+def test_distributions_over_pixels_are_measured_by_their_likeliest_class(key):
+    rng = np.random.default_rng(0)
+    image = jnp.asarray(rng.normal(size=(2, 4, 4, 3)), jnp.float32)
+    label = rng.integers(0, 3, (2, 4, 4))
+    task = segmentation(Given())
+    found = []
+    for given in map(jnp.asarray, (label, np.eye(3, dtype=np.float32)[label])):
+        batch = {"image": image, "label": given, "mask": jnp.ones(2)}
+        found.append(task.evaluate(*task.init(key, batch), batch, key))
+    assert set(found[0]) == {"loss", "accuracy", "iou", "dice"}
+    for name in found[0]:
+        assert found[0][name].value == found[1][name].value, name

@@ -18,8 +18,13 @@ def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
     scale, shift = np.float32(1 / 255) / np.float32(std), np.float32(mean) / np.float32(std)
 
     def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        image = np.multiply(examples["image"], scale, dtype=np.float32)
-        return {**examples, "image": image - shift}
+        image = examples["image"]
+        *_, w, c = image.shape
+        # Along whole rows of pixels: numpy's loop over three channels at a time takes 12 times as long.
+        scales, shifts = (np.tile(np.broadcast_to(x, c), w) for x in (scale, shift))
+        out = np.multiply(image.reshape(*image.shape[:-2], w * c), scales, dtype=np.float32)
+        out -= shifts
+        return {**examples, "image": out.reshape(image.shape)}
 
     return apply
 

@@ -1,6 +1,6 @@
 """Transforms of gathered examples: (examples, one seed per row) -> examples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,50 @@ def chain(*transforms: Transform) -> Transform:
         for transform in transforms:
             examples = transform(examples, seeds)
         return examples
+
+    return apply
+
+
+def one_of(name: str, *transforms: Transform, weights: Sequence[float] = ()) -> Transform:
+    """One of the transforms for each row, drawn by its seed.
+
+    Args:
+        name: of the draw: two of one name, one after the other, draw the same.
+        transforms: each gives arrays of the same names, types and shapes; ``unchanged`` is one.
+        weights: their chances, in proportion; all the same by default.
+
+    Raises:
+        UserError: weights that are no chances of these transforms; arrays that cannot be joined.
+    """
+    chances = np.asarray(weights or [1.0] * len(transforms))
+    if len(chances) != len(transforms) or not (chances >= 0).all() or not chances.sum() > 0:
+        raise UserError(
+            f"weights {list(weights)} of {len(transforms)} transforms: expected a number of 0 or "
+            "more for each, not all of them 0"
+        )
+    bounds = np.cumsum(chances)[:-1] / chances.sum()
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        which = np.searchsorted(bounds, uniform(seeds, name), side="right")
+        places = [np.flatnonzero(which == i) for i in range(len(transforms))]
+        parts = [
+            (rows, transform({key: x[rows] for key, x in examples.items()}, seeds[rows]))
+            for rows, transform in zip(places, transforms, strict=True)
+            if len(rows)
+        ]
+        kinds = [{key: (x.dtype, x.shape[1:]) for key, x in part.items()} for _, part in parts]
+        if any(kind != kinds[0] for kind in kinds):
+            shown = " and ".join(
+                ", ".join(f"{key} {dtype} {list(shape)}" for key, (dtype, shape) in kind.items())
+                for kind in kinds
+            )
+            raise UserError(f"{name} would join rows of {shown}: expected transforms to one type")
+        out = {}
+        for key, (dtype, shape) in kinds[0].items():
+            out[key] = np.empty((len(seeds), *shape), dtype)
+            for rows, part in parts:
+                out[key][rows] = part[key]
+        return out
 
     return apply
 

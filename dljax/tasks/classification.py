@@ -3,6 +3,7 @@
 from functools import partial
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -13,17 +14,36 @@ from dljax.tasks.supervised import Values, image, supervised, weights
 from dljax.types import Array, Batch, Mean, Task
 
 
+def is_soft(logits: Array, label: Array | np.ndarray) -> bool:
+    """True where labels are distributions over the classes: floating, and of the logits' shape."""
+    return jnp.issubdtype(label.dtype, jnp.floating) and label.shape == logits.shape
+
+
+def classes_of(logits: Array, label: Array) -> Array:
+    """The classes that labels stand for, integers [...]: themselves, or the likeliest of each."""
+    return first_maximum(label) if is_soft(logits, label) else label
+
+
+# A distribution's sum may be this far from 1: bfloat16, in which mixed precision hands it over, has
+# errors of 2^-9 of each value.
+_SUM_ERROR = 0.01
+
+
 def check_labels(logits: Array, label: Array | np.ndarray, ignore: int | None = None) -> None:
     """Check that labels fit the logits they are compared with.
 
     Args:
         logits: [..., classes], or its shape.
-        label: [...] integers; of a host array the values are checked too.
+        label: [...] integers, or distributions of the logits' shape; of a host array the values are
+            checked too.
         ignore: a label that does not count.
 
     Raises:
         UserError: another type or shape, or a label that is no class; with some of the labels.
     """
+    if is_soft(logits, label):
+        check_distributions(label, ignore)
+        return
     classes, seen = logits.shape[-1], ""
     if isinstance(label, np.ndarray):
         some = np.unique(label[:4096] if label.dtype.kind in "OUS" else label)
@@ -47,21 +67,51 @@ def check_labels(logits: Array, label: Array | np.ndarray, ignore: int | None = 
             )
 
 
+def check_distributions(label: Array | np.ndarray, ignore: int | None) -> None:
+    """Check soft labels, [..., classes] floating; of a host array the values too.
+
+    Raises:
+        UserError: a label to ignore, which no distribution is; a value below 0, or a sum that is not 1.
+    """
+    if ignore is not None:
+        raise UserError(
+            f"labels are distributions {tuple(label.shape)}, of which none is {ignore}, the label to "
+            "ignore: leave ignore out, and give such rows a mask of 0"
+        )
+    if isinstance(label, np.ndarray) and label.size:
+        sums, least = label.astype(np.float64).sum(-1), float(label.min())
+        off = float(sums.flat[np.abs(sums - 1).argmax()])
+        if not (least >= 0 and abs(off - 1) <= _SUM_ERROR):
+            raise UserError(
+                f"labels are {label.dtype} {tuple(label.shape)} with a least value of {least:.4g} and "
+                f"a sum of {off:.4g}: expected distributions, 0 or more that add to 1"
+            )
+
+
 def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
     """-log softmax(logits)[label] in nats, [..., classes] and [...] -> [...] float32.
 
-    The loss is NaN where a label is no class, so that training stops there.
+    Its mean over the classes of a soft label [..., classes]. The loss is NaN where a label is no
+    class or no distribution, so that training stops there.
 
     Args:
         smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
     """
-    classes = logits.shape[-1]
+    classes, soft = logits.shape[-1], is_soft(logits, label)
+    if soft:
+        label = label.astype(jnp.float32)
+        total = jnp.sum(label, -1)
+        valid = jnp.all(label >= 0, -1) & (jnp.abs(total - 1) <= _SUM_ERROR)
+    else:
+        valid = (label >= 0) & (label < classes)
     if smoothing:
-        target = optax.smooth_labels(jnp.eye(classes)[label], smoothing)
+        target = optax.smooth_labels(label if soft else jnp.eye(classes)[label], smoothing)
         loss = optax.softmax_cross_entropy(logits, target)
+    elif soft:  # in the order of the integers' loss, so that one class has the same bits
+        loss = total * jax.nn.logsumexp(logits, -1) - jnp.sum(label * logits, -1)
     else:
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-    return jnp.where((label >= 0) & (label < classes), loss, jnp.nan)
+    return jnp.where(valid, loss, jnp.nan)
 
 
 def scored(
@@ -71,7 +121,8 @@ def scored(
 
     Args:
         logits: [..., classes].
-        batch: ``label`` integers [...], perhaps ``mask`` of their leading axes.
+        batch: ``label`` integers [...] or distributions [..., classes], perhaps ``mask`` of their
+            leading axes. Accuracy asks for a distribution's likeliest class.
         smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
         ignore: a label that does not count.
 
@@ -82,7 +133,7 @@ def scored(
     check_labels(logits, label, ignore)
     counts = weights(batch, None if ignore is None else label != ignore)
     loss = cross_entropy(logits, label, smoothing if train else 0.0)
-    right = (first_maximum(logits) == label).astype(jnp.float32)
+    right = (first_maximum(logits) == classes_of(logits, label)).astype(jnp.float32)
     return {"loss": Mean.of(loss, counts), "accuracy": Mean.of(right, counts)}
 
 
@@ -99,8 +150,9 @@ def classification(model: nn.Module, *, smoothing: float = 0.0, ignore: int | No
         smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
         ignore: a label that does not count.
 
-    Batch: ``image`` [b, ...] float32, ``label`` [b] int32. Evaluation: ``loss`` (nats, without
-    smoothing) and ``accuracy``.
+    Batch: ``image`` [b, ...] float32, ``label`` [b] int32, or [b, classes] float32 where labels are
+    distributions, as mixup makes them. Evaluation: ``loss`` (nats, without smoothing) and ``accuracy``
+    (of the likeliest class).
     """
     measured = partial(scored, smoothing=smoothing, ignore=ignore)
     return supervised(model, image, measured, partial(fits, ignore=ignore))

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dljax.nn import first_maximum
-from dljax.tasks.classification import fits, scored
+from dljax.tasks.classification import classes_of, fits, scored
 from dljax.tasks.supervised import image, supervised
 from dljax.types import Array, Task
 
@@ -45,7 +45,7 @@ def segmentation(model: nn.Module, *, ignore: int | None = None) -> Task:
         values = scored(logits, batch, train, ignore=ignore)
         if train:
             return values
-        label = batch["label"]
+        label = classes_of(logits, batch["label"])
         counts = jnp.ones(label.shape, bool) if ignore is None else label != ignore
         iou, dice = overlap(first_maximum(logits), label, logits.shape[-1], counts)
         return {**values, "iou": iou, "dice": dice}

@@ -32,3 +32,43 @@ def noisy() -> tuple[np.ndarray, np.ndarray]:
     """Two images of 16 x 16, [b, h, w, c], and their times."""
     image = np.random.default_rng(0).normal(size=(2, 3, 16, 16)).astype(np.float32)
     return image.transpose(0, 2, 3, 1), np.array([3, 871])
+
+
+def colored() -> np.ndarray:
+    """Three uint8 images of 6 x 8: noise, noise of few levels, and a ramp with a gray half."""
+    rng = np.random.default_rng(0)
+    ramp = np.zeros((6, 8, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1], ramp[:, 4:] = (
+        30 * np.arange(8),
+        200,
+        20 * np.arange(6)[:, None, None],
+    )
+    noise = rng.integers(0, 256, (6, 8, 3), np.uint8)
+    return np.stack([noise, rng.integers(60, 66, (6, 8, 3), np.uint8) * 2, ramp])
+
+
+# name of an operation in torchvision -> factors, or turns of the color circle
+AMOUNTS = {
+    "brightness": (0.0, 0.55, 1.7),
+    "contrast": (0.0, 0.55, 1.7),
+    "saturation": (0.0, 0.55, 1.7),
+    "hue": (-0.5, -0.13, 0.0, 0.25, 0.5),
+}
+# RandAugment's operations, whether they have a direction, and the magnitudes compared, of 0 to 30
+RANDAUGMENT = {
+    "Identity": False,
+    "ShearX": True,
+    "ShearY": True,
+    "TranslateX": True,
+    "TranslateY": True,
+    "Rotate": True,
+    "Brightness": True,
+    "Color": True,
+    "Contrast": True,
+    "Sharpness": True,
+    "Posterize": False,
+    "Solarize": False,
+    "AutoContrast": False,
+    "Equalize": False,
+}
+MAGNITUDES = (9, 24)
