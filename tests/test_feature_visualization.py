@@ -48,7 +48,7 @@ def test_shift_is_a_shift(monkeypatch):
     np.testing.assert_allclose(inside, image[0, 3:, :8, 0], atol=1e-6)
 
 
-def test_objectives():
+def test_goals():
     activation = jnp.arange(24.0).reshape(1, 3, 4, 2)  # channel 0 is even
     assert fv.channel(activation, 1).tolist() == [12.0]
     assert fv.neuron(activation, 0).tolist() == [12.0]  # row 1, column 2
@@ -63,24 +63,24 @@ def test_the_optimum_of_a_filter_is_the_filter(key):
     """A neuron <w, patch> is largest where pixels are 1 at w > 0 and 0 at w < 0."""
     w = jnp.asarray(np.random.default_rng(0).normal(size=(6, 6, 3)), jnp.float32)
 
-    def objective(image):
+    def goal(image):
         return jnp.einsum("bhwc,hwc->b", image[:, 5:11, 5:11], w)
 
-    (image,) = fv.optimized(objective, key, size=16, steps=300, lr=0.1, robust=False)
+    (image,) = fv.optimized(goal, key, size=16, steps=300, lr=0.1, robust=False)
     assert image.shape == (16, 16, 3) and image.min() >= 0 and image.max() <= 1
     most = float(jnp.maximum(w, 0).sum())
     # The sigmoid never ends at 1, and opponent colors are its slowest: 95 % here, a gray image has 8 %.
-    assert objective(image[None])[0] > 0.9 * most
+    assert goal(image[None])[0] > 0.9 * most
 
 
 def test_robust_optima_stand_shifts(key):
     """A dot at one place: under shifts its optimum is wider than without."""
 
-    def objective(image):
+    def goal(image):
         return image[:, 8, 8].sum(-1) - image.mean((1, 2, 3))
 
     width = {}
     for robust in (True, False):
-        (image,) = fv.optimized(objective, key, size=16, steps=60, lr=0.1, robust=robust)
+        (image,) = fv.optimized(goal, key, size=16, steps=60, lr=0.1, robust=robust)
         width[robust] = int((image.mean(-1) > 0.6).sum())
     assert width[True] > width[False]

@@ -1,9 +1,9 @@
 """Feature visualization by optimization: the image that excites a part of a network most. Olah et al. 2017,
 Feature Visualization, doi:10.23915/distill.00007.
 
-    images = optimized(objective, key, size=128, steps=256)
+    images = optimized(goal, key, size=128, steps=256)
 
-where ``objective(images)`` is what each image is to make large: a channel's mean, a neuron, a logit.
+where ``goal(images)`` is what each image is to make large: a channel's mean, a neuron, a logit.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from dljax.types import Key
 
 # [b, h, w, c] in 0..1 -> [b]
-Objective = Callable[[Array], Array]
+Goal = Callable[[Array], Array]
 
 # Square root of the covariance of ImageNet's colors, in the coordinates of its own axes, as in lucid
 # (github.com/tensorflow/lucid, color.py), and divided by its longest column.
@@ -117,7 +117,7 @@ def transformed(
 
 
 def optimized(
-    objective: Objective,
+    goal: Goal,
     key: Key,
     *,
     size: int = 128,
@@ -127,10 +127,10 @@ def optimized(
     lr: float = 0.05,
     robust: bool = True,
 ) -> np.ndarray:
-    """Images [batch, size, size, channels] in 0..1 that make an objective large, by Adam.
+    """Images [batch, size, size, channels] in 0..1 that make an goal large, by Adam.
 
     Args:
-        objective: of the images, which are independent of each other.
+        goal: of the images, which are independent of each other.
         key: of the first images and of the transformations.
         robust: optimize the mean over random shifts, scales and turns (``transformed``), without which
             the optimum is noise that no photo holds.
@@ -144,7 +144,7 @@ def optimized(
     def step(spectrum: Array, opt: Any, key: Key) -> tuple[Array, Any]:
         def loss(spectrum: Array) -> Array:
             image = to_image(spectrum, size)
-            return -jnp.sum(objective(transformed(image, key) if robust else image))
+            return -jnp.sum(goal(transformed(image, key) if robust else image))
 
         updates, opt = tx.update(jax.grad(loss)(spectrum), opt)
         return optax.apply_updates(spectrum, updates), opt

@@ -16,16 +16,21 @@ and sample show it, and `train --init RUN` begins from it. Where the experiment'
 here, --fake true does without."""
 
 _EXAMPLES = """
-dljax import experiments/convnets/resnet_cifar.py resnet20.safetensors --claim cifar10
-dljax import experiments/convnets/mobilenet_v2.py mobilenet_v2.safetensors --claim imagenet --fake
-dljax import experiments/convnets/resnet.py resnet50.safetensors --out runs/resnet50
+dljax import experiments/convnets/resnet_cifar.py resnet20-12fca82f.th --claim cifar10
+dljax import experiments/convnets/mobilenet_v2.py mobilenet_v2-b0353104.pth --claim imagenet --fake
+dljax import experiments/convnets/resnet.py model.safetensors --out runs/resnet50
 """
 
 
 def main(argv: list[str]) -> int:
     """Run ``dljax import`` and return its exit status."""
     parser = Parser("import", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="safetensors or npz")
+    parser.add_argument(
+        "weights",
+        type=Path,
+        metavar="WEIGHTS",
+        help="safetensors (of shards the index), npz, a file of torch.save, or Keras' .h5 or .keras",
+    )
     add_run_options(parser)
     parser.add_argument("--out", type=Path, dest="workdir", help="the same as --workdir")
     options, path, knobs, words = parse_with_knobs(parser, argv)
