@@ -183,17 +183,20 @@ def occlusion(
     return total / jnp.asarray(np.outer(*count), image.dtype)[None]
 
 
+_METHODS = ("gradient", "SmoothGrad", "integrated", "Grad-CAM", "occlusion")
+
+
 @lru_cache(maxsize=16)
 def _compiled(predict: Predict, layer: str, size: int):
-    def attributed(variables, image, label, key):
+    def attributed(variables, image, label, baseline, key):
         score = of_class(of_images(predict, variables), label)
-        return {
-            "gradient": saliency(score, image),
-            "SmoothGrad": jnp.sum(smooth_gradient(score, image, key), -1),
-            "integrated": jnp.sum(integrated_gradients(score, image), -1),
-            "Grad-CAM": grad_cam(score, image, layer),
-            "occlusion": occlusion(score, image, size, stride=max(1, size // 3)),
-        }
+        return (
+            saliency(score, image),
+            jnp.sum(smooth_gradient(score, image, key), -1),
+            jnp.sum(integrated_gradients(score, image, baseline), -1),
+            grad_cam(score, image, layer),
+            occlusion(score, image, size, stride=max(1, size // 3), fill=baseline),
+        )
 
     return jax.jit(attributed)
 
@@ -212,6 +215,8 @@ class Explanations:
         names: of the classes; their numbers by default.
         n: number of images.
         square: side of the occluding square; by default a quarter of the image.
+        baseline: pixel value of nothing, for integrated gradients and under the square; black by
+            default.
     """
 
     task: Task
@@ -220,6 +225,7 @@ class Explanations:
     names: Sequence[str] = ()
     n: int = 6
     square: int = 0
+    baseline: float = 0.0
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         examples, logits = predict(self.task, variables, self.data, self.n)
@@ -227,6 +233,7 @@ class Explanations:
         compiled = _compiled(
             self.task.predict, self.layer, self.square or max(1, min(image.shape[1:3]) // 4)
         )
-        maps = compiled(variables, image, jnp.asarray(guess), key)
+        given = jnp.asarray(guess), jnp.float32(self.baseline), key
+        maps = dict(zip(_METHODS, compiled(variables, image, *given), strict=True))
         captions = heat.answers(examples["label"], guess, self.names)
-        return heat.table(examples["image"], jax.device_get(maps), captions)
+        return heat.table(examples["image"], maps, captions)
