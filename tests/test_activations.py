@@ -103,6 +103,39 @@ def test_an_ablated_layer(used):
     assert np.abs(predict(variables, batch)).max() > 0.01, "nothing stays intercepted"
 
 
+class Looped(nn.Module):
+    """A layer in a loop, and one in a rematerialized block, which are traced by themselves."""
+
+    @nn.compact
+    def __call__(self, image):
+        x = nn.Dense(2, name="before")(image)
+        step = nn.scan(
+            lambda layer, carry, _: (layer(carry), None),
+            variable_broadcast="params",
+            split_rngs={"params": False},
+            length=3,
+        )
+        x, _ = step(nn.Dense(2, name="step"), x, None)
+        return nn.remat(Block)(name="block")(x)
+
+
+@pytest.mark.parametrize("layer", ["step", "block/inner"])
+def test_a_layer_within_a_loop_is_refused(layer, key):
+    net, image = Looped(), jnp.ones((1, 2))
+    variables = net.init(key, image)
+    found = activations(net.apply, variables, image)
+    assert "before" in found and layer not in found
+    np.testing.assert_allclose(
+        with_changes(net.apply, {"before": jnp.zeros_like})(variables, image), 0.0
+    )
+    for act in (
+        lambda: activations(net.apply, variables, image, layers=[layer]),
+        lambda: with_changes(net.apply, {layer: jnp.zeros_like})(variables, image),
+    ):
+        with pytest.raises(UserError, match=f"{layer!r} is within a scan.*name the layer around"):
+            act()
+
+
 @pytest.mark.parametrize(
     "act, words",
     [

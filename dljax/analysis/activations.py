@@ -2,7 +2,8 @@
 
 A layer is named by its path from the root module, such as "stage2/block1/conv1" (``dljax describe``
 lists them). Flax lets calls of modules be intercepted, so neither a model's file nor its variables
-change. Of a layer that is called more than once, its first call is meant.
+change. Of a layer that is called more than once, its first call is meant. A layer within ``nn.scan`` or ``nn.remat`` is out of
+reach, for its output belongs to the loop.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.core.tracers import current_trace
 
 from dljax.errors import UserError, nearest
 from dljax.types import Array, PyTree
@@ -20,7 +22,8 @@ Function = Callable[..., Any]
 
 
 def _visited(function: Function, visit: Callable[[str, Any], Any]) -> Function:
-    """``function`` in which each layer's output is ``visit(path, output)``; also returns the paths."""
+    """``function`` in which each layer's output is ``visit(path, output)``; also returns the paths,
+    each with whether it was within reach."""
     if isinstance(function, jax.stages.Wrapped):
         # Its trace is kept: one made before has no visits, and one made now would keep them.
         raise UserError(
@@ -29,28 +32,36 @@ def _visited(function: Function, visit: Callable[[str, Any], Any]) -> Function:
         )
 
     def of(*arguments):
-        paths: dict[str, None] = {}
+        paths: dict[str, bool] = {}
+        outside = current_trace()
 
         def intercept(call, args, kwargs, context):
             path = "/".join(context.module.path)
             # Marked before the call, for the ``super().__call__`` of a subclass has the same path.
             first = context.method_name == "__call__" and bool(path) and path not in paths
             if first:
-                paths[path] = None
+                # A loop's body is traced by itself, perhaps twice: no output there is of one call.
+                paths[path] = current_trace() == outside
             out = call(*args, **kwargs)
-            return visit(path, out) if first else out
+            return visit(path, out) if first and paths[path] else out
 
         with nn.intercept_methods(intercept):
             out = function(*arguments)
-        return out, list(paths)
+        return out, paths
 
     return of
 
 
-def _check(layers: Sequence[str], called: Sequence[str]) -> None:
+def _check(layers: Sequence[str], called: Mapping[str, bool]) -> None:
     for layer in layers:
         if layer not in called:
-            raise UserError(f"no layer {layer!r} is called; {nearest(layer, called)}")
+            reached = [path for path in called if called[path]]
+            raise UserError(f"no layer {layer!r} is called; {nearest(layer, reached)}")
+        if not called[layer]:
+            raise UserError(
+                f"layer {layer!r} is within a scan, remat, vmap or jit of its network, out of reach: "
+                "name the layer around it"
+            )
 
 
 def activations(
@@ -58,16 +69,13 @@ def activations(
 ) -> dict[str, PyTree]:
     """The outputs of layers within ``function(*arguments)``, by path.
 
-    A layer inside ``nn.scan`` or ``nn.remat`` can be changed but not read: its output belongs to the
-    loop.
-
     Args:
         function: calls Linen modules; not jitted itself, though all of this may be.
         arguments: its arguments, such as variables and a batch.
-        layers: paths; by default of all layers, in the order of their ends.
+        layers: paths; by default of all layers within reach, in the order of their ends.
 
     Raises:
-        UserError: a layer that is not called.
+        UserError: a layer that is not called, or within a loop.
     """
     found: dict[str, PyTree] = {}
 
@@ -93,7 +101,7 @@ def with_changes(function: Function, changes: Mapping[str, Callable[[PyTree], Py
         changes: path -> function of the layer's output.
 
     Raises:
-        UserError: a layer that is not called (raised when the function is).
+        UserError: a layer that is not called, or within a loop (raised when the function is).
     """
 
     def visit(path, out):
