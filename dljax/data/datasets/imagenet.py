@@ -3,6 +3,7 @@ validation photos of 1000 classes.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,18 @@ from dljax.folders import tfds_folder
 CLASSES = 1000
 
 
+def names() -> tuple[str, ...]:
+    """A name for each class, in the order of their synsets' numbers; they are torchvision's."""
+    file = Path(__file__).with_name("imagenet_names.txt")
+    return tuple(file.read_text(encoding="utf-8").splitlines())
+
+
 @dataclass(frozen=True)
 class _Fake:
     """As many examples as the real split, all made from a few pictures: class i has color i mod 8."""
 
     size: int
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return self.size
@@ -51,14 +59,15 @@ def load(*, data: str = "", fake: bool = False) -> tuple[Source, Source]:
         fake: as many training examples, made on the fly, and 1000 for validation.
     """
     if fake:
-        return _Fake(1_281_167), _Fake(1000)
+        return _Fake(1_281_167, names()), _Fake(1000, names())
     home = Path(data).expanduser() if data else tfds_folder()
     version = tfds.find("imagenet2012", home)
     if version is not None:
         train, test = (
             tfds.open_split(version, split, encoded=True) for split in ("train", "validation")
         )
-        return images_on_disk.ImageRecords(train), images_on_disk.ImageRecords(test)
+        parts = (images_on_disk.ImageRecords(part, names()) for part in (train, test))
+        return next(parts), next(parts)
     if data and (home / "train").is_dir() and (home / "val").is_dir():
         split = home / "train"
         return images_on_disk.folder(split), images_on_disk.folder(home / "val", like=split)

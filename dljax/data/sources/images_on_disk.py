@@ -61,6 +61,7 @@ class ImageRecords:
     """A TFDS split opened with ``encoded=True``, which gathers as ``ImageFiles`` does."""
 
     records: Any
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.records)
