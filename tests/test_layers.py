@@ -1,10 +1,12 @@
 """Layers of dljax.nn by hand."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from dljax.nn import Dropout, batch_norm
+from dljax.nn import DepthwiseConv, Dropout, batch_norm
 
 
 def test_batch_norm_by_hand():
@@ -33,3 +35,27 @@ def test_dropout_by_hand(key):
     # Four standard errors of a share over 40,000 draws.
     np.testing.assert_allclose((out == 0).mean(), 0.25, atol=4 * np.sqrt(0.25 * 0.75 / 40_000))
     np.testing.assert_array_equal(layer.apply({}, x, train=False), x)
+
+
+def test_depthwise_conv_by_hand():
+    """Each channel has its own filter, and sees no other."""
+    x = jnp.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])[None]  # [1, 1, 3, 2]
+    kernel = jnp.array([[[[1.0, 0.0]], [[2.0, 0.0]], [[4.0, 1.0]]]])  # [1, 3, 1, 2]
+    layer = DepthwiseConv((1, 3), use_bias=True)
+    params = {"kernel": kernel, "bias": jnp.array([0.5, 0.0])}
+    # 2 * 1 + 4 * 2, 1 * 1 + 2 * 2 + 4 * 3, 1 * 2 + 2 * 3; the right neighbor
+    expected = [[[[10.5, 20.0], [17.5, 30.0], [8.5, 0.0]]]]
+    np.testing.assert_array_equal(layer.apply({"params": params}, x), expected)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 2, ((0, 1), (2, 0))])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+def test_depthwise_conv_is_grouped_convolution(padding, strides, key):
+    """Flax's, from the same key."""
+    x = jax.random.normal(key, (2, 7, 6, 4))
+    ours = DepthwiseConv((3, 2), strides, padding, use_bias=True)
+    theirs = nn.Conv(4, (3, 2), strides, padding=padding, feature_group_count=4)
+    variables = theirs.init(key, x)
+    jax.tree.map(np.testing.assert_array_equal, ours.init(key, x), variables)
+    # The same operation of XLA's.
+    np.testing.assert_array_equal(ours.apply(variables, x), theirs.apply(variables, x))

@@ -4,6 +4,7 @@ unchanged. A layer of one or two architectures is written in their files.
 
 from dljax.nn.conv import Conv as Conv
 from dljax.nn.dense import dense as dense
+from dljax.nn.depthwise import DepthwiseConv as DepthwiseConv
 from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.first_maximum import first_maximum as first_maximum
 from dljax.nn.norm import batch_norm as batch_norm
