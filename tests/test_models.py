@@ -68,6 +68,9 @@ def test_published_count(architecture, variant, key):
     assert count(variables["params"]) > 0
     if variant in architecture.published:
         assert count(variables["params"]) == architecture.published[variant]
+    if variant in getattr(home, "STATE", {}):
+        params = variables.pop("params")
+        assert count(variables) == home.STATE[variant] and params
 
 
 @over(ALL)

@@ -332,6 +332,6 @@ def test_renamed():
 
 
 def test_a_map_is_named_after_its_architecture():
-    rooms = {"__init__", "mapping", "layers", "files", "start"}
+    rooms = {"__init__", "mapping", "layers", "keras", "files", "start"}
     files = {path.stem for path in Path(dljax.weights.__file__).parent.glob("*.py")} - rooms
     assert files and files <= {a.name for a in catalog.architectures()}
