@@ -182,7 +182,15 @@ ROWS = {
         xception, "paper", {}, xception_names, "keras_xception", "keras_entries"
     ),
 }
-table = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+# Of full depth: their maps of names are tested apart, their networks are those of the other rows.
+LONG = ("Keras' Inception v3", "Keras' Inception-ResNet v2")
+table = pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=name, marks=[pytest.mark.deep] * (name in LONG))
+        for name, row in ROWS.items()
+    ],
+)
 
 
 def empty(row: Row) -> tuple[Any, Any]:

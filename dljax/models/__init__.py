@@ -1,8 +1,9 @@
 """Architectures: one file each, in family folders.
 
 A model file defines MODEL (a Linen module), VARIANTS (rows of its constructor's arguments, "tiny"
-among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``. Where a rule without
-gradient trains it, GRADIENT_FREE says why, and PUBLISHED may be left out.
+among them), PUBLISHED (trainable parameters by variant) and ``inputs(variant)``; where it has moving
+statistics, perhaps STATE (their number by variant). Where a rule without gradient trains it,
+GRADIENT_FREE says why, and PUBLISHED may be left out.
 """
 
 from types import ModuleType

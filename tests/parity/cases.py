@@ -12,6 +12,7 @@ INCEPTIONS = {"v1": 72, "v3": 107, "v4": 107, "resnet_v2": 107, "xception": 75}
 AUXILIARY = {"v1": 96, "v3": 299}
 # Every kind of module, and two where the second's name matters: the same modules are taken out there.
 SHORT_V3 = {"a": (32, 64), "b": (128, 160), "c": 1}
+STEP_V3 = {"a": (32, 64), "b": (128,), "c": 1}
 SHORT_V4 = {"modules": (2, 1, 1)}
 SHORT_RESNET_V2 = {"modules": (1, 2, 2)}
 

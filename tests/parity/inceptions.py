@@ -15,7 +15,7 @@ import timm
 import torch
 import torchvision
 from cases import AUXILIARY, INCEPTIONS, image
-from recipe import weights
+from recipe import projection, weights
 from torch import nn
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,8 +45,8 @@ def first(modules: nn.Sequential, count: int) -> nn.Sequential:
     return nn.Sequential(*list(modules)[:count])
 
 
-def short_v3(net):
-    for name in ("5d", "6d", "6e", "7c"):
+def short_v3(net, without=("5d", "6d", "6e", "7c")):
+    for name in without:
         setattr(net, f"Mixed_{name}", nn.Identity())
     return net
 
@@ -91,31 +91,29 @@ def in_use(net, side: int) -> np.ndarray:
     return out
 
 
-def outputs_in_training(net, side: int):
+def outputs_in_training(net, images: torch.Tensor):
     """Logits of all heads by name, from the batch's own statistics and without dropout."""
-    for module in loaded(net).train().modules():
+    for module in net.train().modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    return net(channels_first(side, 3))._asdict()
+    return net(images)._asdict()
 
 
 def step(net, heads: dict[str, float], side: int) -> dict[str, np.ndarray]:
-    """Logits, loss, gradients and moved statistics of a training step."""
-    out = outputs_in_training(net, side)
-    label = torch.tensor([1, 7, 4])
+    """Logits, loss, gradients and moved means of a training step, in float64."""
+    out = outputs_in_training(loaded(net).double(), channels_first(side).double())
+    label = torch.tensor([1, 7])
     cross_entropy = nn.functional.cross_entropy
     out["loss"] = cross_entropy(out["logits"], label)
     for name, weight in heads.items():
         out["loss"] = out["loss"] + weight * cross_entropy(out[name], label)
     out["loss"].backward()
-    for name, parameter in net.named_parameters():
-        # In whole, or its size for each output channel.
-        grad = parameter.grad
-        out[f"gradient/{name}"] = grad if grad.ndim == 1 else grad.flatten(1).norm(dim=1)
-    for name, value in net.state_dict().items():
-        if name.endswith("running_mean"):
-            out[f"moved/{name}"] = value
-    return {name: value.detach().numpy() for name, value in out.items()}
+    found = {name: value.detach().numpy() for name, value in out.items()}
+    moved = {k: v for k, v in net.state_dict().items() if k.endswith("running_mean")}
+    moved |= {name: p.grad for name, p in net.named_parameters()}
+    rows = [projection(name, value.numpy()) for name, value in sorted(moved.items())]
+    found["projections"] = np.stack(rows)
+    return found
 
 
 def keras_networks() -> dict:
@@ -150,10 +148,11 @@ def main() -> None:
         out[f"keras_{name}/names"] = checksum(shapes)
         print("keras", name, out[f"keras_{name}"][:, :3])
     net = torch_networks()["v1"][0]
-    for name, value in outputs_in_training(net, AUXILIARY["v1"]).items():
+    images = channels_first(AUXILIARY["v1"], 3)
+    for name, value in outputs_in_training(loaded(net), images).items():
         out[f"v1/training/{name}"] = value.detach().numpy()
     np.savez_compressed(GOLDEN / "inceptions.npz", **out)
-    net = short_v3(torch_networks()["v3"][0])
+    net = short_v3(torch_networks()["v3"][0], ("5d", "6c", "6d", "6e", "7c"))
     out = step(net, {"aux_logits": 0.4}, AUXILIARY["v3"])
     np.savez_compressed(GOLDEN / "inception_v3_step.npz", **out)
 

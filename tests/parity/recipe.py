@@ -36,3 +36,9 @@ def weights(shapes: Mapping[str, tuple[int, ...]], gain: float = 1.0) -> dict[st
         gain: of the kernels; sqrt(2) keeps the size of what passes through layers of ReLU.
     """
     return {name: weight(name, tuple(shape), gain) for name, shape in shapes.items()}
+
+
+def projection(name: str, gradient: np.ndarray) -> np.ndarray:
+    """Two numbers for many: the size of a gradient, and its product with draws from its name."""
+    draws = np.random.default_rng(zlib.crc32(name.encode()) + 1).normal(size=gradient.shape)
+    return np.array([np.linalg.norm(gradient), np.sum(draws * gradient)])
