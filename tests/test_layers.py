@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dljax.nn import DepthwiseConv, Dropout, batch_norm
+from dljax.nn import ConvNorm, DepthwiseConv, Dropout, batch_norm, neighborhood_mean
 
 
 def test_batch_norm_by_hand():
@@ -59,3 +59,30 @@ def test_depthwise_conv_is_grouped_convolution(padding, strides, key):
     jax.tree.map(np.testing.assert_array_equal, ours.init(key, x), variables)
     # The same operation of XLA's.
     np.testing.assert_array_equal(ours.apply(variables, x), theirs.apply(variables, x))
+
+
+def test_neighborhood_mean_by_hand():
+    """Of the pixels that there are, 4 at a corner, 6 at an edge and 9 inside, or fewer; in their type."""
+    x = jnp.array([[9.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 36]])[None, :, :, None]
+    expected = [[9 / 4, 9 / 6, 0, 0], [9 / 6, 1, 4, 6], [0, 0, 6, 9]]
+    np.testing.assert_allclose(neighborhood_mean(x)[0, :, :, 0], expected, rtol=1e-6)  # float32
+    one = jnp.full((1, 1, 1, 1), 5, jnp.bfloat16)
+    assert neighborhood_mean(one).dtype == jnp.bfloat16
+    np.testing.assert_allclose(float(neighborhood_mean(one)[0, 0, 0, 0]), 5, rtol=2**-7)  # 8 bits
+
+
+def test_conv_norm_by_hand(key):
+    """A kernel of 2 and no bias, batch statistics or kept ones, ReLU, and the norm's options."""
+    x = jnp.array([1.0, 5.0]).reshape(2, 1, 1, 1)
+    norm = {"epsilon": 0.0, "use_scale": False}
+    layer = ConvNorm(1, kernel_init=nn.initializers.constant(2.0), norm=norm)
+    variables = layer.init(key, x)
+    assert jax.tree.map(jnp.shape, variables["params"]) == {
+        "conv": {"kernel": (1, 1, 1, 1)},
+        "bn": {"bias": (1,)},
+    }
+    variables["batch_stats"]["bn"] = {"mean": jnp.array([4.0]), "var": jnp.array([9.0])}
+    # relu((2 - 4) / 3), relu((10 - 4) / 3); in training relu(-1), relu(1)
+    np.testing.assert_allclose(layer.apply(variables, x).ravel(), [0, 2], rtol=1e-6)
+    out, _ = layer.clone(train=True).apply(variables, x, mutable=["batch_stats"])
+    np.testing.assert_allclose(out.ravel(), [0, 1], rtol=1e-6)

@@ -12,11 +12,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from parity.cases import CLASSIFIERS, DDPM, GPT2, LSTM, RESNETS, VIT, graph, image, noisy, tokens
+from parity.cases import (
+    CLASSIFIERS,
+    DDPM,
+    GPT2,
+    INCEPTIONS,
+    LSTM,
+    RESNETS,
+    SHORT_RESNET_V2,
+    SHORT_V3,
+    SHORT_V4,
+    VIT,
+    graph,
+    image,
+    noisy,
+    tokens,
+)
 from parity.recipe import weights
 
 from dljax import models
-from dljax.models.convnets import alexnet, mobilenet_v2, resnet, resnet_cifar, vgg
+from dljax.models.convnets import (
+    alexnet,
+    inception_resnet_v2,
+    inception_v1,
+    inception_v3,
+    inception_v4,
+    mobilenet_v2,
+    resnet,
+    resnet_cifar,
+    vgg,
+    xception,
+)
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.recurrent import lstm
@@ -27,12 +53,17 @@ from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gpt as gpt_names
+from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
+from dljax.weights import inception_v1 as inception_v1_names
+from dljax.weights import inception_v3 as inception_v3_names
+from dljax.weights import inception_v4 as inception_v4_names
 from dljax.weights import lstm as lstm_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
+from dljax.weights import xception as xception_names
 
 GOLDEN = Path(__file__).parent / "parity" / "golden"
 pytestmark = pytest.mark.usefixtures("fast_forms")
@@ -48,6 +79,8 @@ class Row(NamedTuple):
         golden: the file, and the name in it.
         tolerance: absolute, as a share of the largest value; and relative.
         channels_first: the reference's output has its channels before its sides.
+        gain: of the recipe's kernels.
+        map: the function of ``names``.
     """
 
     architecture: ModuleType
@@ -58,6 +91,11 @@ class Row(NamedTuple):
     golden: tuple[str, str]
     tolerance: tuple[float, float]
     channels_first: bool = False
+    gain: float = 1.0
+    map: str = "entries"
+
+    def entries(self, model: Any) -> Any:
+        return getattr(self.names, self.map)(model)
 
 
 # float32 sums of at most 128 terms through at most 3 blocks: some ulps of the largest.
@@ -70,6 +108,23 @@ NORMS = (1e-4, 0.0)
 
 _HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
 SEQUENCES = "sequences_and_graphs.npz"
+
+
+def inception(
+    architecture: ModuleType,
+    variant: str,
+    changes: dict[str, Any],
+    names: ModuleType,
+    golden: str,
+    map: str = "entries",
+) -> Row:
+    """A row whose outputs are in inceptions.npz; at a gain of sqrt(2), they still depend on the image."""
+    inputs = (image(INCEPTIONS[golden.removeprefix("keras_")]),)
+    file = ("inceptions.npz", golden)
+    row = (architecture, variant, {"classes": 10, **changes}, names, inputs, file, DEEP)
+    return Row(*row, gain=2**0.5, map=map)
+
+
 ROWS = {
     "transformers' GPT-2": Row(
         gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
@@ -135,8 +190,41 @@ ROWS = {
             ("timm's ViT", "vit", vit, "S/16", VIT, vit_names),
         )
     },
+    "torchvision's GoogLeNet": inception(
+        inception_v1, "torchvision-auxiliary", {}, inception_v1_names, "v1"
+    ),
+    "torchvision's Inception v3": inception(
+        inception_v3, "torchvision", SHORT_V3, inception_v3_names, "v3"
+    ),
+    "Keras' Inception v3": inception(
+        inception_v3, "keras", {}, inception_v3_names, "keras_v3", "keras_entries"
+    ),
+    "timm's Inception v4": inception(inception_v4, "4", SHORT_V4, inception_v4_names, "v4"),
+    "timm's Inception-ResNet v2": inception(
+        inception_resnet_v2, "timm", SHORT_RESNET_V2, inception_resnet_v2_names, "resnet_v2"
+    ),
+    "Keras' Inception-ResNet v2": inception(
+        inception_resnet_v2,
+        "keras",
+        {},
+        inception_resnet_v2_names,
+        "keras_resnet_v2",
+        "keras_entries",
+    ),
+    "timm's Xception": inception(xception, "timm", {}, xception_names, "xception"),
+    "Keras' Xception": inception(
+        xception, "paper", {}, xception_names, "keras_xception", "keras_entries"
+    ),
 }
-table = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+# Of full depth: their maps of names are tested apart, their networks are those of the other rows.
+LONG = ("Keras' Inception v3", "Keras' Inception-ResNet v2")
+table = pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=name, marks=[pytest.mark.deep] * (name in LONG))
+        for name, row in ROWS.items()
+    ],
+)
 
 
 def empty(row: Row) -> tuple[Any, Any]:
@@ -147,17 +235,17 @@ def empty(row: Row) -> tuple[Any, Any]:
     return model, jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
 
 
-def recipe(entries, variables) -> dict[str, np.ndarray]:
+def recipe(entries, variables, gain: float = 1.0) -> dict[str, np.ndarray]:
     """The reference's state."""
     here = from_variables(entries, variables)
-    return weights({name: array.shape for name, array in here.items()})
+    return weights({name: array.shape for name, array in here.items()}, gain)
 
 
 @table
 def test_same_weights_same_outputs(row):
     model, zeros = empty(row)
-    entries = row.names.entries(model)
-    variables = to_variables(entries, recipe(entries, zeros))
+    entries = row.entries(model)
+    variables = to_variables(entries, recipe(entries, zeros, row.gain))
     assert jax.tree.map(np.shape, variables) == jax.tree.map(np.shape, dict(zeros))
     variables = jax.tree.map(jnp.asarray, variables)
     inputs = map(jnp.asarray, row.inputs)
@@ -173,8 +261,8 @@ def test_same_weights_same_outputs(row):
 def test_there_and_back(row):
     """Bit for bit, also under other names; but of two biases that are added, the first has all."""
     model, zeros = empty(row)
-    entries = row.names.entries(model)
-    state = recipe(entries, zeros)
+    entries = row.entries(model)
+    state = recipe(entries, zeros, row.gain)
     back = from_variables(entries, to_variables(entries, state))
     for i in range(2 if row.architecture is lstm else 0):
         first, second = f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}"
@@ -202,13 +290,20 @@ BESIDES = {
         "layer1.0.downsample.1.num_batches_tracked",
         "layer4.2.bn3.num_batches_tracked",
     ),
+    # A head that the network here is without.
+    "torchvision's Inception v3": (
+        "AuxLogits.conv1.conv.weight",
+        "AuxLogits.conv1.bn.running_var",
+        "AuxLogits.fc.bias",
+        "Mixed_5b.branch1x1.bn.num_batches_tracked",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BESIDES)
 def test_what_their_files_hold_besides(name):
     model, zeros = empty(ROWS[name])
-    entries = ROWS[name].names.entries(model)
+    entries = ROWS[name].entries(model)
     state = from_variables(entries, zeros)
     assert not state.keys() & set(BESIDES[name])
     more = {**state, **{other: np.array(5) for other in BESIDES[name]}}

@@ -354,6 +354,15 @@ def test_renamed():
 
 
 def test_a_map_is_named_after_its_architecture():
-    rooms = {"__init__", "mapping", "layers", "files", "torch_files", "keras_files", "start"}
+    rooms = {
+        "__init__",
+        "mapping",
+        "layers",
+        "keras",
+        "files",
+        "torch_files",
+        "keras_files",
+        "start",
+    }
     files = {path.stem for path in Path(dljax.weights.__file__).parent.glob("*.py")} - rooms
     assert files and files <= {a.name for a in catalog.architectures()}

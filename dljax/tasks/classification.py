@@ -10,8 +10,8 @@ import optax
 
 from dljax.errors import UserError
 from dljax.nn import first_maximum
-from dljax.tasks.supervised import Values, image, supervised, weights
-from dljax.types import Array, Batch, Mean, Task
+from dljax.tasks.supervised import image, supervised, weights
+from dljax.types import Array, Batch, Mean, Measures, Task
 
 
 def is_soft(logits: Array, label: Array | np.ndarray) -> bool:
@@ -116,7 +116,7 @@ def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
 
 def scored(
     logits: Array, batch: Batch, train: bool, *, smoothing: float = 0.0, ignore: int | None = None
-) -> Values:
+) -> Measures:
     """Means of ``loss`` (nats, smoothed in training alone) and ``accuracy`` over labels that count.
 
     Args:
@@ -127,8 +127,13 @@ def scored(
         ignore: a label that does not count.
 
     Raises:
-        UserError: labels of another type or shape than the logits ask for.
+        UserError: labels of another type or shape than the logits ask for, or several outputs.
     """
+    if isinstance(logits, tuple):
+        raise UserError(
+            f"the model has {len(logits)} outputs in training, expected logits alone: for a model with "
+            "auxiliary heads use tasks.auxiliary"
+        )
     logits, label = logits.astype(jnp.float32), batch["label"]
     check_labels(logits, label, ignore)
     counts = weights(batch, None if ignore is None else label != ignore)

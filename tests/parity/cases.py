@@ -8,6 +8,15 @@ DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
 VIT = {"patch": 4, "features": 24, "layers": 3, "heads": 3}
+# Sides at which maps are of odd and of even sides, and a 3x3 window sees the whole of the last one.
+INCEPTIONS = {"v1": 72, "v3": 107, "v4": 107, "resnet_v2": 107, "xception": 75}
+# Of training steps: the least for v3's auxiliary head; maps that do not divide by 4 for v1's.
+AUXILIARY = {"v1": 96, "v3": 299}
+# Every kind of module, and two where the second's name matters: the same modules are taken out there.
+SHORT_V3 = {"a": (32, 64), "b": (128, 160), "c": 1}
+STEP_V3 = {"a": (32, 64), "b": (128,), "c": 1}
+SHORT_V4 = {"modules": (2, 1, 1)}
+SHORT_RESNET_V2 = {"modules": (1, 2, 2)}
 
 
 def tokens() -> np.ndarray:
@@ -23,9 +32,9 @@ def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.normal(size=(12, 10)).astype(np.float32), senders, receivers
 
 
-def image(side: int) -> np.ndarray:
-    """Two images, [b, h, w, c]."""
-    return np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
+def image(side: int, count: int = 2) -> np.ndarray:
+    """Images, [b, h, w, c]."""
+    return np.random.default_rng(0).normal(size=(count, side, side, 3)).astype(np.float32)
 
 
 def noisy() -> tuple[np.ndarray, np.ndarray]:
