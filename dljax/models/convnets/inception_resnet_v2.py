@@ -2,8 +2,8 @@
 Connections on Learning, arXiv:1602.07261, Figs. 15 to 19, section 3.3.
 
 The network that the authors released, and timm and Keras have. It is not the one of the paper's figures:
-the stem is that of Inception v3, a 5x5 convolution is in its first module, the modules are 10, 20 and 10
-where the paper has 5, 10 and 5, and the widths of Fig. 17 to 19 are other ones.
+the stem is that of Inception v3 with a module of its own at the end, so that the maps have 320, 1088 and
+2080 channels, and the modules are 10, 20 and 10 where Fig. 15 has 5, 10 and 5.
 """
 
 from collections.abc import Callable, Mapping
