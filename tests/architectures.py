@@ -41,7 +41,7 @@ GRAPHS = [a for a in ALL if list(module_of(a).inputs("tiny")) == ["node", "sende
 
 
 class Tiny(NamedTuple):
-    """A small model, moved off its start, where layers that begin at zero hide what is below them."""
+    """A small model off its start, where layers that begin at zero hide what is below them."""
 
     module: nn.Module
     params: dict
@@ -51,20 +51,29 @@ class Tiny(NamedTuple):
 
 @cache
 def tiny(home: ModuleType, jitter: float = 0.05) -> Tiny:
-    """The "tiny" variant of a model file, its parameters moved by draws of deviation ``jitter``."""
+    """The "tiny" variant of a model file: kernels of He's gain, vectors about 0 (a norm's scale about 1)
+    with a deviation of ``jitter``."""
     key = jax.random.key(0)
     module = models.build(home, "tiny")
     inputs = {name: _example(spec, key) for name, spec in home.inputs("tiny").items()}
 
-    variables = dict(
-        jax.jit(lambda: module.init({"params": key, **streams(key)}, **inputs, train=False))()
-    )
-    rng = np.random.default_rng(0)  # as jax draws these would take as long to compile as the rest
-    params = jax.tree.map(
-        lambda x: x + np.float32(jitter) * rng.normal(size=x.shape).astype(np.float32),
-        variables.pop("params"),
-    )
-    return Tiny(module, params, variables, inputs)
+    def init():
+        return dict(module.init({"params": key, **streams(key)}, **inputs, train=False))
+
+    # The parameters are NumPy's: to compile jax's draws of them takes as long as all else. Of the other
+    # collections jax's own; what is not asked for is not computed.
+    shapes = jax.eval_shape(init)["params"]
+    extra = jax.jit(lambda: {k: v for k, v in init().items() if k != "params"})()
+    rng = np.random.default_rng(1)  # at which no unit of a net of few channels is dead
+
+    def drawn(path, spec):
+        draws = rng.normal(size=spec.shape).astype(np.float32)
+        if len(spec.shape) > 1:
+            return jnp.asarray(draws * np.float32((2 / np.prod(spec.shape[:-1])) ** 0.5))
+        return jnp.asarray(np.float32(path[-1].key == "scale") + np.float32(jitter) * draws)
+
+    params = jax.tree_util.tree_map_with_path(drawn, shapes)
+    return Tiny(module, params, extra, inputs)
 
 
 def _example(spec: jax.ShapeDtypeStruct, key) -> jax.Array:
