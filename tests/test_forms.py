@@ -34,11 +34,11 @@ def of_conv(form, image, kernel, padding, strides=(1, 1)):
     return partial(form, padding=padding), plain, ((8, *image), kernel)
 
 
-def of_depthwise(image, kernel, padding, strides=(1, 1)):
+def of_depthwise(image, kernel, padding, strides=(1, 1), images=8):
     layout = {"dimension_numbers": LAYOUT, "feature_group_count": image[-1]}
     plain = partial(lax.conv_general_dilated, window_strides=strides, padding=padding, **layout)
     form = partial(depthwise, padding=padding, strides=strides)
-    return form, plain, ((8, *image), (*kernel, 1, image[-1]))
+    return form, plain, ((images, *image), (*kernel, 1, image[-1]))
 
 
 def of_transposed(form, image, kernel, stride, padding):
@@ -90,6 +90,8 @@ FORMS = {
     ),
     "1x1": of_conv(as_matmul, (6, 5, 3), (1, 1, 3, 4), VALID),
     "depthwise": of_depthwise((6, 7, 5), (3, 3), SAME),
+    "depthwise, two groups of images": of_depthwise((5, 4, 3), (3, 3), SAME, images=16),
+    "depthwise, 7x7": of_depthwise((7, 6, 3), (7, 7), ((3, 3), (3, 3))),
     "depthwise, stride 2": of_depthwise((7, 6, 5), (3, 3), UNEVEN, (2, 2)),
     "depthwise, no padding": of_depthwise((6, 6, 3), (5, 2), VALID, (1, 2)),
     "dense": (last_axes, jnp.matmul, ((8, 3, 5), (5, 4))),
@@ -269,6 +271,8 @@ def test_dljax_plain_takes_every_form_out(monkeypatch, key):
         (1, 32, (4, 4), (2, 2), 1),
         (32, 32, (3, 3), (1, 1), ((-2, 1), (0, -1))),
         (16, 32, (3, 3), (2, 2), "SAME"),
+        (3, 32, (3, 3), (1, 2), "SAME"),
+        (32, 32, (3, 3), (1, 1), ((-1, 0), (0, 0))),
     ],
 )
 def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
@@ -278,6 +282,13 @@ def test_conv_is_flax_layer(channels, features, size, strides, padding, key):
         nn.Conv(features, size, strides, padding=padding),
         x,
     )
+
+
+@pytest.mark.parametrize("channels, window", [(4, 3), (32, 3), (4, 4)])
+def test_max_pool_is_flax_function(channels, window, key):
+    x = jax.random.normal(key, (2, 13, 10, channels))
+    windows = (window, window)
+    np.testing.assert_array_equal(max_pool(x, window), nn.max_pool(x, windows, windows))
 
 
 @pytest.mark.parametrize("images", [12, 7])
@@ -298,13 +309,16 @@ def test_depthwise_is_flax_layer(images, padding, key):
         ((3, 4, 3), 3, 3, "VALID"),
         ((7, 4, 3), 4, 2, "SAME"),
         ((7, 4, 32), 4, 2, "SAME"),
+        ((7, 4, 32), 4, 2, "VALID"),
+        ((1, 1, 3), (2, 4), 3, "VALID"),
         ((1, 1, 3), 4, 1, "VALID"),
         ((5, 6, 3), 3, 2, "SAME"),
         ((1, 1, 3), 2, 4, "VALID"),
     ],
 )
 def test_conv_transpose_is_flax_layer(shape, size, stride, padding, key):
-    x, size = jax.random.normal(key, (2, *shape)), (size, size)
+    x = jax.random.normal(key, (2, *shape))
+    size = size if isinstance(size, tuple) else (size, size)
     same_layer(
         ConvTranspose(16, size, stride, padding),
         nn.ConvTranspose(16, size, (stride, stride), padding),
@@ -323,7 +337,14 @@ def same_layer(ours, theirs, x):
     jax.tree.map(np.testing.assert_array_equal, mine, variables)
     variables = jax.tree.map(lambda p: p + 0.1, variables)  # biases begin at zero
 
-    close(*(jax.jit(layer.apply)(variables, x) for layer in (ours, theirs)))
+    def found(layer):
+        def loss(variables, x):
+            out = layer.apply(variables, x)
+            return jnp.sum(weights(out) * out), out
+
+        return jax.jit(jax.grad(loss, (0, 1), has_aux=True))(variables, x)
+
+    close(*map(found, (ours, theirs)))
     low = jax.tree.map(lambda p: p.astype(jnp.bfloat16), (variables, x))
     assert jax.eval_shape(ours.apply, *low).dtype == jnp.bfloat16
 

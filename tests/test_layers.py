@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dljax.nn import ConvNorm, DepthwiseConv, Dropout, batch_norm, neighborhood_mean
+from dljax.nn import Conv, ConvNorm, DepthwiseConv, Dropout, batch_norm, neighborhood_mean
 
 
 def test_batch_norm_by_hand():
@@ -86,3 +86,23 @@ def test_conv_norm_by_hand(key):
     np.testing.assert_allclose(layer.apply(variables, x).ravel(), [0, 2], rtol=1e-6)
     out, _ = layer.clone(train=True).apply(variables, x, mutable=["batch_stats"])
     np.testing.assert_allclose(out.ravel(), [0, 1], rtol=1e-6)
+
+
+@pytest.mark.usefixtures("fast_forms")
+@pytest.mark.parametrize(
+    "shape", [(0, 8, 8, 32), (2, 2, 6, 32), (2, 1, 1, 32)], ids=["no image", "low", "one pixel"]
+)
+def test_of_nothing_to_see_nothing_comes(shape):
+    """3x3 and 5x5 without padding, of no image or of one below the kernel."""
+    x = jnp.ones(shape)
+    for size in (3, 5):
+        for ours, groups in (
+            (Conv(32, (size, size), padding="VALID"), 1),
+            (DepthwiseConv((size, size), padding="VALID"), 32),
+        ):
+            theirs = nn.Conv(
+                32, (size, size), padding="VALID", use_bias=groups == 1, feature_group_count=groups
+            )
+            variables = jax.eval_shape(theirs.init, jax.random.key(0), x)
+            out, wanted = (jax.eval_shape(layer.apply, variables, x) for layer in (ours, theirs))
+            assert out.shape == wanted.shape and 0 in out.shape

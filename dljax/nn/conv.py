@@ -31,8 +31,7 @@ def conv(
         x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((*s, 0) for s in padding), (0, 0, 0)])
         padding = ((0, 0), (0, 0))
     form = forms.of_conv(x.shape, kernel.shape, strides)
-    spans = zip(x.shape[1:3], padding, kernel.shape, strict=False)
-    if any(size + sum(sides) < k for size, sides, k in spans):
+    if forms.hides(x.shape[1:3], kernel.shape, padding):
         form = "xla"  # whose output has no rows then
     match form:
         case "few channels":

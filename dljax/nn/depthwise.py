@@ -37,7 +37,7 @@ def depthwise(
     strides: tuple[int, int] = (1, 1),
 ) -> Float[Array, "b i j c"]:
     """Cross-correlation of each channel with its own kernel."""
-    if forms.of_depthwise() == "xla":
+    if forms.of_depthwise() == "xla" or forms.hides(x.shape[1:3], kernel.shape, padding):
         layout = ("NHWC", "HWIO", "NHWC")
         return lax.conv_general_dilated(
             x,
@@ -47,8 +47,11 @@ def depthwise(
             dimension_numbers=layout,
             feature_group_count=x.shape[-1],
         )
+    # Products of less than float32 are added up in float32, as XLA does.
+    dtype, precision = x.dtype, jnp.promote_types(x.dtype, jnp.float32)
     sides = ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))
-    return shifted(lax.pad(x, jnp.zeros((), x.dtype), sides), kernel, strides)
+    x = lax.pad(x.astype(precision), jnp.zeros((), precision), sides)
+    return shifted(x, kernel.astype(precision), strides).astype(dtype)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))

@@ -5,8 +5,8 @@ devices, so a run that is resumed on the same machine goes on in the same forms.
 the environment turns all of them off, to compare or to find a fault.
 
 Forms differ from XLA's layers by rounding, and in three things besides: the gradient of a maximum that
-occurs twice in a window (``max_pool``), a NaN among logits (``first_maximum``), and an infinite pixel, of
-which Winograd's transforms make NaN in its tile. Each form's own file says why it is fast, with figures.
+occurs twice in a window or of a NaN there (``max_pool``), a NaN among logits (``first_maximum``), and an
+infinite pixel, of which Winograd's transforms make NaN in every tile that it is a place of. Each form's own file says why it is fast, with figures.
 """
 
 import os
@@ -59,6 +59,12 @@ def sides(
     return padding
 
 
+def hides(size: Shape, kernel: Shape, padding: Padding) -> bool:
+    """True where an image of ``size`` [h, w], padded, is smaller than the kernel: of no output."""
+    spans = zip(size, padding, kernel, strict=False)
+    return any(s + sum(sides) < k for s, sides, k in spans)
+
+
 def xla(
     x: Float[Array, "b h w c"],
     kernel: Float[Array, "p q c d"],
@@ -80,7 +86,7 @@ def of_conv(
 ) -> Literal["xla", "matmul", "few channels", "winograd 4", "winograd 2", "strided 4", "strided 2"]:
     """The form of a convolution of ``x`` [b, h, w, c] with ``kernel`` [p, q, c, d]."""
     (b, h, w, c), (*size, _, d) = x, kernel
-    if plain():
+    if plain() or not b:
         return "xla"
     if strides == (1, 1) and 1 not in size and c <= 6 and d <= 16:
         # From 16 to 16 channels it takes 41 ms where XLA's takes 25 (32 images of 32 x 32).
