@@ -7,7 +7,7 @@ The claim on ImageNet has the paper's section 5: SGD with momentum 0.9 in batche
 5e-4, a rate of 0.01 divided by ten three times in 90 epochs (there where validation stalls, here at half,
 three quarters and seven eighths). Crops are of random size and shape, as everyone draws them since, where
 the paper cuts 224 of 256 pixels and shifts colors; the net is the one of a single column. On small images a
-cosine. On digits it takes a minute on 2 cores. ImageNet and CIFAR-10 were not run.
+cosine. On digits it takes two minutes on one core. ImageNet and CIFAR-10 were not run.
 """
 
 from typing import Literal

@@ -7,7 +7,7 @@ on ImageNet alone, at 384 pixels.
 The claim on ImageNet has the paper's Table 3: Adam in batches of 4096 for 300 epochs, a rate of 3e-3 reached
 in 10k steps with a cosine after, decoupled weight decay of 0.3, dropout of 0.1, gradients clipped at norm 1;
 at 224 pixels, without the paper's fine-tuning at 384. On small images patches of 4 pixels. On digits it
-takes two minutes on 2 cores. ImageNet and CIFAR-10 were not run.
+takes seven minutes on one core. ImageNet and CIFAR-10 were not run.
 """
 
 from typing import Literal
