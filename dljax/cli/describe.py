@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dljax import catalog
+from dljax.cli.modules import shapes_of
 from dljax.cli.opening import open_experiment
 from dljax.cli.parsing import Parser, parse_with_knobs, take_target
 from dljax.cli.runs import add_now, experiment_of_run, opened_elsewhere, read_record
@@ -56,9 +57,7 @@ def _of_experiment(experiment: "Experiment") -> tuple[list["Layer"], dict[str, A
     from dljax.analysis.summary import layers, size
 
     phase = experiment.phases[-1]
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
-    )
+    batch = shapes_of(phase)
     rows = layers(phase.learner.init, jax.random.key(0), batch)
     state = jax.eval_shape(phase.learner.init, jax.random.key(0), batch)
     totals = {

@@ -8,6 +8,7 @@ from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, add_run_options, parse_with_knobs, take_target
 from dljax.cli.runs import (
     add_now,
+    add_which,
     experiment_of_run,
     open_checkpoint,
     opened_elsewhere,
@@ -45,9 +46,7 @@ def main(argv: list[str]) -> int:
     """Run ``dljax eval`` and return its exit status."""
     parser = Parser("eval", _DESCRIPTION, _EXAMPLES)
     add_run_options(parser)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
-    which.add_argument("--step", type=int, help="the checkpoint of this step")
+    add_which(parser)
     add_now(parser)
     words: dict[str, Any] = {}
     target = take_target(parser, argv, "file", "run")

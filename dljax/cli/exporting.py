@@ -6,6 +6,7 @@ from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
+    add_which,
     experiment_of_run,
     open_checkpoint,
     opened_elsewhere,
@@ -30,9 +31,7 @@ def main(argv: list[str]) -> int:
     parser = Parser("export", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("file", type=Path, metavar="FILE", help="safetensors")
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
-    which.add_argument("--step", type=int, help="the checkpoint of this step")
+    add_which(parser)
     add_now(parser)
     target = take_target(parser, argv, "run")
     options, path = parser.parse_args(target.rest), Path(target.word)

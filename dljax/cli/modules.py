@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from dljax.weights import Entry
 
 
+def shapes_of(phase: "Phase") -> Any:
+    """A batch of a phase's data, as shapes and dtypes."""
+    import jax
+
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
+    )
+
+
 def of_phase(phase: "Phase") -> "nn.Module":
     """The network that a phase trains.
 
@@ -22,10 +31,7 @@ def of_phase(phase: "Phase") -> "nn.Module":
 
     from dljax.analysis.summary import roots
 
-    batch: Any = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), phase.data.batch(0, slice(None))
-    )
-    found = roots(phase.learner.init, jax.random.key(0), batch)
+    found = roots(phase.learner.init, jax.random.key(0), shapes_of(phase))
     if len(found) != 1:
         names = ", ".join(type(module).__name__ for module in found) or "none"
         raise UserError(

@@ -9,6 +9,7 @@ from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
+    add_which,
     experiment_of_run,
     open_checkpoint,
     opened_elsewhere,
@@ -75,9 +76,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--top", type=int, default=5, help="classes shown (default: 5)")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each file")
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
-    which.add_argument("--step", type=int, help="the checkpoint of this step")
+    add_which(parser)
     add_now(parser)
     target = take_target(parser, argv, "run")
     options, path = parser.parse_args(target.rest), Path(target.word)
@@ -98,12 +97,15 @@ def main(argv: list[str]) -> int:
     if learner.predict is None or not opened.phase.evals:
         raise UserError(f"{path} is a run of a model that predicts nothing: dljax sample shows it")
     data = next(iter(opened.phase.evals.values()))
-    files, size = _files(options.images), opened.executor.eval_rows
+    files = _files(options.images)
+    size = min(opened.executor.eval_rows, len(files))
     variables, names = learner.chosen(opened.state), getattr(data.source, "names", ())
     predict = jax.jit(learner.predict)
     for first in range(0, len(files), size):
         some = files[first : first + size]
-        batch = _examples([*some, *[some[-1]] * (size - len(some))], data)  # one shape, one program
+        rows = _examples(some, data)
+        missing = size - len(some)  # one shape, one program
+        batch = {k: np.concatenate([x, np.repeat(x[-1:], missing, 0)]) for k, x in rows.items()}
         logits: Any = predict(variables, batch)
         if not isinstance(logits, jax.Array) or logits.ndim != 2:
             raise UserError(f"{path} is a run of no classifier: dljax sample shows it")

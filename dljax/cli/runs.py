@@ -60,6 +60,13 @@ def add_now(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_which(parser: argparse.ArgumentParser) -> None:
+    """Add --best and --step, of which one may be given."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--best", action="store_true", help="the best checkpoint, not the newest")
+    which.add_argument("--step", type=int, help="the checkpoint of this step")
+
+
 def opened_elsewhere(
     command: str, argv: Sequence[str], path: Path, record: Mapping[str, Any], now: bool
 ) -> int | None:

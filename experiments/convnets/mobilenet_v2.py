@@ -6,8 +6,8 @@
 The claim on ImageNet has the paper's section 6.1: RMSProp with decay and momentum 0.9, weight decay of 4e-5,
 a rate of 0.045 that falls by 2 % an epoch, batches of 96 on 16 workers, which are 1536 here. The number of
 epochs is not in the paper; torchvision takes 300. On small images (``small``, halved three times) SGD with
-momentum and a cosine; kuangliu's net for CIFAR-10 has projections for shortcuts besides. On digits it takes seven minutes on one core. ImageNet and CIFAR-10
-were not run.
+momentum and a cosine; kuangliu's net for CIFAR-10 has projections for shortcuts besides. On digits it takes
+seven minutes on one core. ImageNet and CIFAR-10 were not run.
 """
 
 from typing import Literal
