@@ -16,9 +16,7 @@ import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import classifier
-from dljax.data import images, transforms
-from dljax.data.datasets import cifar10, digits, imagenet
-from dljax.data.pipeline import unchanged
+from dljax.data import image_sets
 from dljax.models.transformers import vit
 from dljax.tasks.classification import classification
 
@@ -34,7 +32,6 @@ CLAIMS = {
     },
 }  # fmt: skip
 SMALL = {"variant": "tiny", "batch": 8}
-SMALL_IMAGES = {"digits": digits, "cifar10": cifar10}
 
 
 def experiment(
@@ -52,22 +49,14 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    if dataset == "imagenet":
-        train, test = imagenet.load(data=data, fake=fake)
-        augmented, plain = images.random_resized_crop(224), images.center_crop(224)
-    else:
-        size = {"size": 32} if dataset == "digits" else {}
-        train, test = SMALL_IMAGES[dataset].load(data=data, fake=fake, **size)
-        augmented, plain = images.pad_crop_flip(pad, flip=flip), unchanged
-    scaled = transforms.unit if dataset == "digits" else images.standardize()
-    pipeline = Pipeline(train, batch, seed=seed, transform=transforms.chain(augmented, scaled))
+    found = image_sets.load(dataset, pad=pad, flip=flip, data=data, fake=fake)
+    pipeline = Pipeline(found.train, batch, seed=seed, transform=found.augmented)
     steps = pipeline.steps(epochs)
     warmup = min(10_000, steps // 10)
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, steps)
-    classes = imagenet.CLASSES if dataset == "imagenet" else 10
-    task = classification(models.build(vit, variant, classes=classes, dropout=dropout))
+    task = classification(models.build(vit, variant, classes=found.classes, dropout=dropout))
     tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=decay))
-    evals = {"test": EvalSet(test, transforms.chain(plain, scaled))}
+    evals = {"test": EvalSet(found.test, found.plain)}
     looks = {"filters": classifier.filters("embed")}
     every = pipeline.steps(min(1, epochs / 4))
     return Experiment(Phase(learn(task, tx), pipeline, steps, evals, looks, every), seed=seed)
