@@ -47,3 +47,17 @@ def fast_forms(monkeypatch):
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run a command line in an empty folder: (exit status, its output, its errors)."""
+    from dljax.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return (main(list(words)), *capsys.readouterr())
+
+    return run

@@ -8,25 +8,12 @@ import numpy as np
 import pytest
 
 from dljax import models, weights
-from dljax.cli.main import main
 from dljax.models.convnets import resnet_cifar
 from dljax.weights import resnet_cifar as names
 
 ROOT = Path(__file__).parents[1]
 FILE = str(ROOT / "experiments" / "convnets" / "resnet_cifar.py")
 TINY = ("--variant", "tiny", "--batch", "8", "--epochs", "0.02")
-
-
-@pytest.fixture
-def dljax(tmp_path, monkeypatch, capsys):
-    """Run a command line in an empty folder: (exit status, its output, its errors)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return (main(list(words)), *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -47,28 +34,28 @@ def same(a: Path, b: Path) -> bool:
     return one.keys() == other.keys() and all((one[k] == other[k]).all() for k in one)
 
 
-def test_there_and_back(dljax, there, tmp_path):
+def test_there_and_back(command, there, tmp_path):
     """The imported run is measured, begun from and written again, bit for bit."""
-    status, out, err = dljax("import", FILE, there.name, *TINY, "--out", "run")
+    status, out, err = command("import", FILE, there.name, *TINY, "--out", "run")
     assert status == 0 and out == "run\n", err
-    status, out, err = dljax("export", "run", "back.safetensors")
+    status, out, err = command("export", "run", "back.safetensors")
     assert status == 0 and out == "back.safetensors: run, step 0\n", err
     assert same(there, tmp_path / "back.safetensors")
-    status, out, err = dljax("eval", "run")
+    status, out, err = command("eval", "run")
     assert status == 0 and "run, step 0" in out and "test/accuracy" in out, err
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["knobs"]["--init"] == str(there)
     # From the run and from the file training begins alike.
     for source, folder in (("run", "a"), (there.name, "b")):
-        status, out, err = dljax("train", FILE, *TINY, "--init", source, "--workdir", folder)
+        status, out, err = command("train", FILE, *TINY, "--init", source, "--workdir", folder)
         assert status == 0, err
     rows = [(tmp_path / folder / "metrics.jsonl").read_text() for folder in "ab"]
     assert rows[0] == rows[1]
 
 
-def test_refusals(dljax, there, tmp_path):
+def test_refusals(command, there, tmp_path):
     def refused(*words: str) -> str:
-        status, _, err = dljax(*words)
+        status, _, err = command(*words)
         assert status == 2 and err.count("\n") == 1, err
         return err
 

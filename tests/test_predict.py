@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dljax.cli.main import main
 from dljax.data.datasets import digits
 from dljax.data.sources import images_on_disk
 
@@ -15,21 +14,11 @@ ROOT = Path(__file__).parents[1]
 LENET = str(ROOT / "experiments" / "convnets" / "lenet.py")
 
 
-@pytest.fixture
-def dljax(tmp_path, monkeypatch, capsys):
-    """Run a command line in an empty folder: (exit status, its output, its errors)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return (main(list(words)), *capsys.readouterr())
-
-    return run
-
-
-def test_files_are_classified_as_the_set_is(dljax, tmp_path):
+def test_files_are_classified_as_the_set_is(command, tmp_path):
     """The test images, written as files, are right as often as ``eval`` measures."""
-    status, _, err = dljax("train", LENET, "--variant", "tiny", "--epochs", "3", "--workdir", "run")
+    status, _, err = command(
+        "train", LENET, "--variant", "tiny", "--epochs", "3", "--workdir", "run"
+    )
     assert status == 0, err
     measured = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
     _, test = digits.load()
@@ -38,7 +27,7 @@ def test_files_are_classified_as_the_set_is(dljax, tmp_path):
     for i, image in enumerate(test.arrays["image"]):
         place = "files/more" if i % 2 else "files"
         Image.fromarray(image[..., 0]).save(tmp_path / place / f"{i:03}.png")
-    status, out, err = dljax("predict", "run", "files", "--json", "--top", "2")
+    status, out, err = command("predict", "run", "files", "--json", "--top", "2")
     assert status == 0, err
     rows = [json.loads(line) for line in out.splitlines()]
     assert len(rows) == len(labels)
@@ -48,18 +37,18 @@ def test_files_are_classified_as_the_set_is(dljax, tmp_path):
         first, second = row["classes"]
         assert 1 >= first["probability"] >= second["probability"] >= 0
         assert first["class"] == str(first["number"])
-    status, out, err = dljax("predict", "run", "files/000.png", "--top", "1")
+    status, out, err = command("predict", "run", "files/000.png", "--top", "1")
     assert status == 0 and out.splitlines()[0] == "files/000.png" and "%" in out.splitlines()[1]
 
 
-def test_refusals(dljax, tmp_path):
+def test_refusals(command, tmp_path):
     def refused(*words: str) -> str:
-        status, _, err = dljax(*words)
+        status, _, err = command(*words)
         assert status == 2 and err.count("\n") == 1, err
         return err
 
     small = ("--variant", "tiny", "--epochs", "0.02", "--workdir", "run")
-    assert dljax("train", LENET, *small)[0] == 0
+    assert command("train", LENET, *small)[0] == 0
     (tmp_path / "empty").mkdir()
     (tmp_path / "no.png").write_text("no image")
     assert "empty holds no images" in refused("predict", "run", "empty")
@@ -68,7 +57,7 @@ def test_refusals(dljax, tmp_path):
     assert "--top 0" in refused("predict", "run", "no.png", "--top", "0")
     dcgan = str(ROOT / "experiments" / "adversarial" / "dcgan.py")
     small = ("--variant", "tiny", "--epochs", "0.02", "--batch", "8", "--workdir", "gan")
-    assert dljax("train", dcgan, *small)[0] == 0
+    assert command("train", dcgan, *small)[0] == 0
     assert "predicts nothing" in refused("predict", "gan", "no.png")
 
 
