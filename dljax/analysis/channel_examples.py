@@ -20,6 +20,7 @@ from dljax.errors import UserError
 from dljax.types import Array, Key, Variables
 
 _BATCH = 128
+_RED = (0.9, 0.1, 0.1)
 
 
 class Strongest(NamedTuple):
@@ -101,26 +102,48 @@ def images_at(data: EvalSet, index: np.ndarray) -> np.ndarray:
     return np.asarray(data.transform(data.source.gather(index), index.astype(np.uint64))["image"])
 
 
-def _framed(image: np.ndarray, place: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """Colors [n, h, w, 3] with a red frame, a quarter of the image's side, about each place of maps."""
+def reach(
+    function: Function, variables: Variables, image, layer: str, channel, place
+) -> np.ndarray:
+    """The size of the gradient of one unit of each image for its pixels, float32 [n, h, w].
+
+    Where it is 0 the unit does not look: the receptive field, as far as it is in use.
+
+    Args:
+        function: (variables, batch with ``image``) -> output; not jitted itself.
+        image: [n, h, w, c].
+        layer: path of one that returns [n, *place, channels].
+        channel, place: int [n], as of ``Strongest``.
+    """
+
+    @jax.jit
+    def slope(variables, image):
+        def total(image):
+            out = activations(function, variables, {"image": image}, layers=[layer])[layer]
+            flat = out.reshape(len(image), -1, out.shape[-1])
+            return jnp.sum(flat[jnp.arange(len(image)), place, channel])
+
+        return jnp.sum(jnp.abs(jax.grad(total)(image)), axis=-1)
+
+    place, channel = jnp.asarray(place), jnp.asarray(channel)
+    return np.asarray(slope(variables, jnp.asarray(image)), np.float32)
+
+
+def _framed(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Colors [n, h, w, 3] with a red frame about the pixels of a tenth of the largest weight or more."""
     out = heat.colored(np.clip(image, 0, 1)).copy()
-    if len(places) != 2 or places == (1, 1):
-        return out
-    h, w = out.shape[1:3]
-    size = (max(3, h // 4), max(3, w // 4))
-    for one, row, column in zip(out, *np.unravel_index(place, places), strict=True):
-        top, left = (
-            int(np.clip((at + 0.5) * n / of - s / 2, 0, n - s))
-            for at, n, of, s in zip((row, column), (h, w), places, size, strict=True)
+    for one, map_ in zip(out, weight, strict=True):
+        inside = map_ >= max(0.1 * float(map_.max()), 1e-30)
+        if not inside.any():  # of a unit that is off
+            continue
+        (top, bottom), (left, right) = (
+            (max(0, at[0] - 1), min(n - 1, at[-1] + 1))
+            for at, n in (
+                (np.flatnonzero(inside.any(axis)), inside.shape[1 - axis]) for axis in (1, 0)
+            )
         )
-        bottom, right = top + size[0] - 1, left + size[1] - 1
-        for line in (
-            np.s_[top, left : right + 1],
-            np.s_[bottom, left : right + 1],
-            np.s_[top : bottom + 1, left],
-            np.s_[top : bottom + 1, right],
-        ):
-            one[line] = (0.9, 0.1, 0.1)
+        one[[top, bottom], left : right + 1] = _RED
+        one[top : bottom + 1, [left, right]] = _RED
     return out
 
 
@@ -154,7 +177,7 @@ def optimized_channels(
 class ChannelExamples:
     """A look: of some channels a row each, the optimized input and the examples that excite it most.
 
-    A red frame marks where in the example the channel is excited most.
+    A red frame marks the pixels by which the example excites the channel, where it is of maps.
 
     Attributes:
         data: ``image`` [n, h, w, c] in 0..1.
@@ -195,14 +218,15 @@ class ChannelExamples:
         optima = optimized_channels(
             self.task.predict, variables, self.layer, self.channels, shape, key, self.steps
         )
-        columns = [heat.colored(optima)]
-        for rank in range(len(found.value)):
-            at = found.example[rank, list(self.channels)]
-            columns.append(
-                _framed(
-                    images_at(self.data, at), found.place[rank, list(self.channels)], found.places
-                )
-            )
+        channels = np.array(self.channels)
+        at, place = found.example[:, channels], found.place[:, channels]
+        images = images_at(self.data, at.ravel())
+        shown = heat.colored(np.clip(images, 0, 1))
+        if len(found.places) == 2:
+            of = np.broadcast_to(channels, at.shape).ravel()
+            given = self.task.predict, variables, images, self.layer, of, place.ravel()
+            shown = _framed(images, reach(*given))
+        columns = [heat.colored(optima), *shown.reshape(*at.shape, *shown.shape[1:])]
         words = []
         for channel in self.channels:
             words += [f"channel {channel}", *(f"{x:.3g}" for x in found.value[:, channel])]

@@ -78,11 +78,14 @@ def calibration(subject: Subject, options: Options) -> Shown:
         ["expected calibration error", f"{found.error:.4f}"],
     ]
     if len(label) > 1:
+        wrong = (logits.argmax(-1) != label)[::2]
         best = float(uncertainty.temperature(jnp.asarray(logits[::2]), jnp.asarray(label[::2])))
         halves = [uncertainty.reliability(logits[1::2] / t, label[1::2]).error for t in (1, best)]
         rows.append(["temperature, of every other example", f"{best:.3f}"])
         rows.append(["error of the others before it", f"{halves[0]:.4f}"])
         rows.append(["error of the others after it", f"{halves[1]:.4f}"])
+        if not wrong.any():  # the likelihood grows without bound as T falls
+            rows.append(["no mistake among the former", "the temperature says nothing"])
     title = f"ECE {100 * found.error:.2f} %, accuracy {100 * right:.2f} %"
     text = "".join(f"{name:36} {value}\n" for name, value in rows)
     return Shown({"": charts.reliability(*found, title=title)}, text)
