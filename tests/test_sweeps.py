@@ -1,15 +1,14 @@
 """The picture of a sweep, and the examples that a data-hunger curve is drawn from."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from refusal import refused
 
+import dljax
 from dljax import Arrays
 from dljax.analysis import charts, sweeps
-from dljax.cli.main import main
 from dljax.data import subset
 
 ROOT = Path(__file__).parents[1]
@@ -66,22 +65,12 @@ def test_the_axis_is_logarithmic_where_numbers_span_a_decade(figure, numbers, sc
     assert axis.get_xscale() == scale
 
 
-def test_a_sweep_over_examples_leaves_a_table_and_a_picture(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "one.toml").write_text("[mesh]\ndata = 1")
-    words = (
-        "--variant tiny --examples 10,200 --seed 0:2 --epochs 0.2 --workdir hunger --on one.toml"
-    )
-    assert main(["sweep", LENET, *words.split()]) == 0
-    out = capsys.readouterr().out
-    assert "hunger/sweep.png" in out
-    assert (tmp_path / "hunger" / "sweep.txt").read_text() in out
-    from PIL import Image
-
-    shown = np.asarray(Image.open(tmp_path / "hunger" / "sweep.png"))
-    assert shown.shape[1] > 400 and np.ptp(shown) > 200
-    rows = json.loads((tmp_path / "hunger" / "sweep.json").read_text())
-    assert [row["knobs"]["examples"] for row in rows] == [10, 200]
+def test_fewer_examples_are_trained_on_for_as_many_steps():
+    experiment = dljax.load(LENET)
+    whole, few = (experiment(fake=True, examples=n).phases[0] for n in (0, 30))
+    assert (len(whole.data.source), len(few.data.source)) == (1438, 30)
+    assert whole.steps == few.steps == round(40 * 1438 / 64) and whole.every == few.every
+    assert len(whole.evals["test"].source) == len(few.evals["test"].source)
 
 
 def test_a_part_of_a_set():

@@ -138,6 +138,7 @@ def against(metrics: Mapping[str, Spread], *, xlabel: str) -> np.ndarray:
     figure = _figure(4.4 * columns, 3.3 * rows)
     for place, (metric, lines) in enumerate(metrics.items()):
         axis = figure.add_subplot(rows, columns, place + 1)
+        numbers: set[float] = set()
         for name, points in lines.items():
             ordered = sorted((x, y) for x, y in points if len(y))
             if not ordered:
@@ -149,8 +150,12 @@ def against(metrics: Mapping[str, Spread], *, xlabel: str) -> np.ndarray:
             axis.fill_between(x, mean - std, mean + std, color=line.get_color(), alpha=0.2, lw=0)
             for at, y in ordered:
                 axis.plot([at] * len(y), y, ".", color=line.get_color(), ms=3, alpha=0.6)
-            if x.min() > 0 and x.max() >= 10 * x.min():
-                axis.set_xscale("log")
+            numbers.update(x.tolist())
+        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
+            axis.set_xscale("log")
+            axis.minorticks_off()
+            if len(numbers) <= 8:
+                axis.set_xticks(sorted(numbers), [f"{x:g}" for x in sorted(numbers)])
         axis.set(xlabel=xlabel, title=metric)
         axis.grid(alpha=0.3)
         if any(lines):

@@ -17,7 +17,7 @@ class Options(NamedTuple):
         against: names of datasets, or folders of images.
         epsilon: the largest radius of an attack, in units of pixels of 0..1.
         limit: number of examples.
-        steps: of an optimization.
+        steps: of an optimization, or of an attack.
         seed: of draws.
     """
 

@@ -59,7 +59,9 @@ INSTRUMENTS = {
         "image layer limit",
     ),
     "attacks": _kind(
-        measures.attacks, "accuracy under FGSM and PGD over epsilon, robustness", "epsilon limit"
+        measures.attacks,
+        "accuracy under FGSM and PGD over epsilon, robustness",
+        "epsilon limit steps",
     ),
     "calibration": _kind(measures.calibration, "reliability diagram, ECE and temperature", "limit"),
     "confusion": _kind(
@@ -112,7 +114,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--epsilon", type=float, help="the largest radius, of pixels in 0..1")
     parser.add_argument("--limit", type=int, metavar="N", help="examples that are looked at")
-    parser.add_argument("--steps", type=int, metavar="N", help="of an optimization")
+    parser.add_argument("--steps", type=int, metavar="N", help="of an optimization, or of PGD")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     parser.add_argument("--on", metavar="PROFILE", help="where it runs")
     add_which(parser)

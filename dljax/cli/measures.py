@@ -44,15 +44,16 @@ def attacks(subject: Subject, options: Options) -> Shown:
     most = options.epsilon or (0.3 if subject.shape[-1] == 1 else 8 / 255)
     epsilons = [float(x) for x in np.linspace(0, most, 7)]
     limit = min(options.limit or 500, len(subject.network.data.source))
-    network, variables = subject.network, subject.variables
+    network, variables, steps = subject.network, subject.variables, options.steps or 10
+    moving = pgd(steps=steps)
     lines = {
         name: robust_accuracy(
             network, variables, network.data, attack, epsilons, subject.key, limit
         ).tolist()
-        for name, attack in (("FGSM", fgsm()), ("PGD, 10 steps", pgd()))
+        for name, attack in (("FGSM", fgsm()), (f"PGD, {steps} steps", moving))
     }
     shown = {"": charts.curves(epsilons, lines, xlabel="epsilon", ylabel="accuracy")}
-    look = Examples(network, network.data, pgd(), epsilons[2], subject.names)
+    look = Examples(network, network.data, moving, epsilons[2], subject.names)
     moved = look(variables, subject.key)
     if not isinstance(moved, str):
         shown["images"] = moved

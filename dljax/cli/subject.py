@@ -159,13 +159,18 @@ def subject_of(
     if not isinstance(logits, jax.ShapeDtypeStruct) or logits.ndim != 2 or logits.shape[1] < 2:
         raise other
     network = of_pixels(learner, data)
-    outputs = jax.eval_shape(
-        lambda v, x: activations(network.predict, v, {"image": x}), variables, first["image"]
-    )
+    order: list[str] = []  # which a dict that jax returns has lost
+
+    def outputs(variables, image):
+        found = activations(network.predict, variables, {"image": image})
+        order.extend(found)
+        return found
+
+    found = jax.eval_shape(outputs, variables, first["image"])
     layers = {
-        layer: tuple(out.shape[1:])
-        for layer, out in outputs.items()
-        if isinstance(out, jax.ShapeDtypeStruct) and out.ndim > 1
+        layer: tuple(found[layer].shape[1:])
+        for layer in dict.fromkeys(order)
+        if isinstance(found[layer], jax.ShapeDtypeStruct) and found[layer].ndim > 1
     }
     return Subject(
         path,
