@@ -1,4 +1,4 @@
-"""What is asked of an instrument of dljax inspect, and what it answers."""
+"""Questions to an instrument of dljax inspect, and its answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What a command line asks of an instrument; None where it leaves it to the instrument.
+    """Wishes of a command line; None where it leaves a thing to the instrument.
 
     Attributes:
         layer: a path.
@@ -32,7 +32,7 @@ class Options(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What an instrument found.
+    """Answer of an instrument.
 
     Attributes:
         pictures: name -> picture, of which "" is the instrument's own and "x" is its "-x".

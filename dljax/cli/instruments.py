@@ -257,7 +257,7 @@ def atlas(subject: Subject, options: Options) -> Shown:
 
 
 def explanations(subject: Subject, options: Options) -> Shown:
-    """What decided: gradient, SmoothGrad, integrated gradients, Grad-CAM and occlusion."""
+    """Attributions of decisions: gradient, SmoothGrad, integrated gradients, Grad-CAM and occlusion."""
     import numpy as np
     from scipy.special import softmax
 

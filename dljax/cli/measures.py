@@ -63,7 +63,7 @@ def attacks(subject: Subject, options: Options) -> Shown:
 
 
 def calibration(subject: Subject, options: Options) -> Shown:
-    """Whether confidence is right: reliability diagram, expected calibration error, temperature."""
+    """Rightness of confidence: reliability diagram, expected calibration error, temperature."""
     import jax.numpy as jnp
 
     from dljax.analysis import charts, uncertainty
@@ -127,7 +127,7 @@ def confusion(subject: Subject, options: Options) -> Shown:
 
 
 def extrapolation(subject: Subject, options: Options) -> Shown:
-    """How far confidence tells the set from others: AUROC, and confidences of each."""
+    """Measure how far confidence tells the set from others: AUROC, and confidences of each."""
     import numpy as np
 
     from dljax.analysis import charts, outside

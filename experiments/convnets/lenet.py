@@ -4,9 +4,8 @@
     dljax train experiments/convnets/lenet.py --claim mnist
     dljax sweep experiments/convnets/lenet.py --examples 20,60,200,600,1438 --seed 0:3 --apart
 
-Adam, cosine schedule. Training images are shifted by up to ``shift`` pixels, where the paper distorts
-its own; ``examples`` of them are drawn (0: all), for as many steps. The claim on digits takes 20 seconds
-on one core, the others two or three minutes.
+Adam, cosine schedule. Images are shifted by up to ``shift`` pixels, where the paper distorts its own; so
+many ``examples`` are drawn (0: all). Digits take 20 seconds on one core, the others two or three minutes.
 """
 
 from typing import Annotated, Literal
