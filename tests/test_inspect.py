@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import flax.linen as nn
@@ -284,3 +285,12 @@ def test_groups_of_a_column(key):
     text = measures.confusion(looked, Options()).text
     assert "writer  n  accuracy\nbob     2    0.0000\nann     4    1.0000\n" in text
     assert "brightness      n  accuracy\n0.500 to 0.500  6    0.6667\n" in text
+
+
+def test_of_very_many_names_the_nearest_are_told(key):
+    """A thousand classes are no line."""
+    found = replace(subject(key, classification(Dense())), classes=1000)
+    found = replace(found, names=[f"class {i}" for i in range(999)] + ["tabby"])
+    assert found.class_of("tabby") == 999 and found.class_of("7") == 7
+    with refused("no class 'taby'; the nearest of 1000: tabby, "):
+        found.class_of("taby")

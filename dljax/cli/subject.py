@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from dljax.types import Key, Variables
 
 
-_MANY = 40  # classes that an error does not list
+_MANY = 40  # names that an error does not list
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    """The tail of an error message: all known names, or of very many the three nearest."""
+    if len(known) <= _MANY:
+        return nearest(word, known)
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.0)
+    return f"the nearest of {len(known)}: {', '.join(near)}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,13 @@ class Subject:
                 )
             return found[-1]
         if named not in self.layers:
-            raise UserError(f"no layer {named!r}; {nearest(named, self.layers)}")
+            raise UserError(f"no layer {named!r}; {_near(named, list(self.layers))}")
         if named not in fit:
             shape = "x".join(map(str, self.layers[named])) or "a number"
             kinds = {3: "maps", 2: "tokens", 1: "vectors"}
             wanted = " or ".join(kinds[n] for n in ndims)
             raise UserError(
-                f"layer {named!r} returns {shape}, expected {wanted}; {nearest(named, fit)}"
+                f"layer {named!r} returns {shape}, expected {wanted}; {_near(named, list(fit))}"
             )
         return named
 
@@ -90,10 +98,7 @@ class Subject:
         if word.isdecimal() and int(word) < self.classes:
             return int(word)
         known = list(self.names) or [str(i) for i in range(self.classes)]
-        if len(known) > _MANY:  # a thousand names are no line
-            near = difflib.get_close_matches(word, known, n=3, cutoff=0.0)
-            raise UserError(f"no class {word!r} among {len(known)}; the nearest: {', '.join(near)}")
-        raise UserError(f"no class {word!r}; {nearest(word, known)}")
+        raise UserError(f"no class {word!r}; {_near(word, known)}")
 
     def name(self, label: int) -> str:
         """The name of a class, or its number."""
