@@ -128,9 +128,15 @@ def of_depthwise() -> Literal["xla", "shifted"]:
     return "xla" if plain() else "shifted"
 
 
-def of_pool(x: Shape) -> Literal["xla", "tiles", "batch last"]:
-    """The form of max-pooling of ``x`` [b, h, w, c] without overlap."""
-    return "xla" if plain() else "batch last" if x[-1] <= 16 else "tiles"
+def of_pool(
+    x: Shape, window: int, stride: int, padding: Padding
+) -> Literal["xla", "tiles", "batch last", "windows"]:
+    """The form of max-pooling of ``x`` [b, h, w, c]."""
+    if plain() or hides(x[1:3], (window, window), padding):
+        return "xla"
+    if stride != window or padding != ((0, 0), (0, 0)):
+        return "windows"
+    return "batch last" if x[-1] <= 16 else "tiles"
 
 
 def of_argmax() -> Literal["xla", "two loops"]:
