@@ -69,6 +69,8 @@ FORMS = {
     "F(4, 3), uneven padding": of_conv(four, (5, 4, 3), (3, 3, 3, 2), UNEVEN),
     "F(2, 3)": of_conv(two, (4, 4, 5), (3, 3, 5, 4), SAME),
     "F(2, 3), no whole tiles": of_conv(two, (7, 3, 3), (3, 3, 3, 4), VALID),
+    "F(2, 5)": of_conv(two, (7, 8, 3), (5, 5, 3, 4), ((2, 2), (2, 2))),
+    "F(2, 5), uneven padding": of_conv(two, (6, 9, 3), (5, 5, 3, 2), UNEVEN),
     "F(4, 2)": of_conv(four, (7, 8, 5), (2, 2, 5, 4), SAME),
     "F(2, 2)": of_conv(two, (5, 6, 3), (2, 2, 3, 4), SAME),
     "4x4 stride 2": of_conv(strided_four, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
@@ -218,7 +220,9 @@ def test_what_is_chosen_by_shape(monkeypatch):
     assert forms.of_conv((8, 28, 28, 1), (5, 5, 1, 6)) == "few channels"
     assert forms.of_conv((8, 28, 28, 1), (3, 3, 1, 32)) == "matmul"
     assert forms.of_conv(image, kernel, (2, 2)) == "matmul"
-    assert forms.of_conv(image, (5, 5, 64, 64)) == "xla"
+    assert forms.of_conv(image, (5, 5, 64, 64)) == "winograd 2"
+    assert forms.of_conv(image, (5, 5, 32, 32)) == "xla"
+    assert forms.of_conv((1, 27, 27, 64), (5, 5, 64, 192)) == "xla"
     assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided 4"
     assert forms.of_conv((32, 8, 8, 64), (4, 4, 64, 64), (2, 2)) == "strided 2"
     assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided 4"

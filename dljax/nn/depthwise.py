@@ -78,17 +78,13 @@ def _along_x(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:
     h, w = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], (p, q), strides, strict=True))
     below, right = ((k - 1) // s for k, s in zip((p, q), strides, strict=True))
     phases = in_phases(x, (h + below, w + right), strides)
-    taps = kernel.reshape(p, q, c)
-    canvas = sum(
-        spread(
-            phases[i % strides[0]][j % strides[1]],
-            (i // strides[0], j // strides[1]),
-            (below, right),
-        )
-        * taps[None, i, j][:, None, None]
-        for i in range(p)
-        for j in range(q)
-    )
+    taps, parts = kernel.reshape(p, q, c), []
+    for i in range(p):
+        for j in range(q):
+            (down, u), (across, v) = divmod(i, strides[0]), divmod(j, strides[1])
+            tap = taps[None, i, j][:, None, None]
+            parts.append(spread(phases[u][v], (down, across), (below, right)) * tap)
+    canvas = jnp.asarray(sum(parts))
     return canvas[:, below : below + h, right : right + w]
 
 

@@ -70,14 +70,15 @@ def _tangent_of_windows(window: int, stride: int, x: Array, out: Array, dx: Arra
     values, moves = (in_phases(y, blocks, strides) for y in (x, dx))
     sides = ((0, 0), (last, last), (last, last), (0, 0))
     maxima = jnp.pad(out, sides, constant_values=jnp.nan)  # which no value is equal to
-    canvas = 0
+    parts = []
     for i in range(window):
         for j in range(window):
             (down, u), (right, v) = divmod(i, stride), divmod(j, stride)
             top, left = last - down, last - right
             seen = maxima[:, top : top + blocks[0], left : left + blocks[1]]
             at_hits = jnp.where(values[u][v] == seen, moves[u][v], 0)
-            canvas = canvas + spread(at_hits, (down, right), most)
+            parts.append(spread(at_hits, (down, right), most))
+    canvas = jnp.asarray(sum(parts))
     return canvas[:, last : last + p, last : last + q] / count
 
 
