@@ -252,7 +252,7 @@ def main(argv: list[str]) -> int:
     if experiment is None and not records:
         if options.reference is not None:
             parser.error("name the network of A: --experiment FILE")
-        return _raw(*sides, options)
+        return _raw(options)
     start(profile := load_profile(options.on))
     if experiment is None:
         experiment = experiment_of_run(*next(iter(records.items())), {})
@@ -263,12 +263,12 @@ def main(argv: list[str]) -> int:
     return _compared(networks, options)
 
 
-def _raw(a: Path, b: Path, options: argparse.Namespace) -> int:
+def _raw(options: argparse.Namespace) -> int:
     """Compare two files by their own names."""
     from dljax import weights
     from dljax.analysis.differences import of_arrays
 
-    found = of_arrays(weights.read(a), weights.read(b))
+    found = of_arrays(weights.read(options.a), weights.read(options.b))
     return _told(found, None, options, "--experiment FILE compares the layers too")
 
 
@@ -276,6 +276,7 @@ def _compared(networks: list[_Network], options: argparse.Namespace) -> int:
     from dljax import weights
     from dljax.analysis import differences
     from dljax.cli.modules import entries_of, of_phase
+    from dljax.weights.mapping import some
 
     seen = weights.read(options.reference) if options.reference is not None else {}
     first = networks[0]
@@ -300,8 +301,8 @@ def _compared(networks: list[_Network], options: argparse.Namespace) -> int:
     known = differences.recorded(seen, names, a, options.layout == "channels-first")
     if not known:
         raise UserError(
-            f"{options.reference} has no layer of this network: it has {weights.some(seen)}, expected "
-            f"{weights.some(names.values() or a)}"
+            f"{options.reference} has no layer of this network: it has {some(seen)}, expected "
+            f"{some(names.values() or a)}"
         )
     return _told(None, differences.of_layers(a, known), options, names=names)
 
