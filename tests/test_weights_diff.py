@@ -55,6 +55,19 @@ def test_steps_are_in_order_with_what_they_are_given(key):
     np.testing.assert_array_equal(found["alpha"].out, found["(output)"].out)
 
 
+class Words(nn.Module):
+    @nn.compact
+    def __call__(self, tokens):
+        return nn.Embed(5, 2, name="embed")(tokens)  # it has a setup, which is no call
+
+
+def test_steps_of_tokens(key):
+    tokens = jnp.array([[3, 1]])
+    found = steps(Words().apply, Words().init(key, tokens), tokens)
+    assert list(found) == ["embed", "(output)"]
+    np.testing.assert_array_equal(found["embed"].given, tokens)
+
+
 def test_names_of_layers_come_from_the_map():
     entries = layers.conv("a/conv", "features.0") + layers.batch_norm("a/bn", "features.1")
     entries += [weights.Entry("params/class", "cls_token")]

@@ -70,7 +70,8 @@ def steps(function: Callable[..., Any], *arguments: Any) -> dict[str, Step]:
         def intercept(call, args, kwargs, context):
             path = "/".join(context.module.path)
             first = context.method_name == "__call__" and bool(path) and path not in called
-            called.add(path)
+            if first:  # before the call, for the super().__call__ of a subclass has the same path
+                called.add(path)
             out = call(*args, **kwargs)
             if first and current_trace() == outside:
                 names.append(path)

@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Address(NamedTuple):
-    """Where a file is fetched from, and where it is put.
+    """Source of a file, and its place here.
 
     Attributes:
         url: its address.
