@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from alone import environment
+from PIL import Image
 
 from dljax.cli.main import COMMANDS, main
 from dljax.cli.sweep import values
@@ -274,6 +275,9 @@ def test_sweep(dljax, tmp_path):
         assert found["mean"] == pytest.approx(sum(found["values"]) / 3)
         assert f"{found['mean']:.5g} +- {found['std']:.2g} (n = 3)" in told
     assert rows[0]["metrics"]["test/loss"]["mean"] < rows[1]["metrics"]["test/loss"]["mean"]
+    assert (tmp_path / "grid" / "sweep.txt").read_text() in told
+    with Image.open(tmp_path / "grid" / "sweep.png") as shown:
+        assert "grid/sweep.png" in told and shown.getextrema()[0] == (0, 255)
     assert "(n = 3)" in dljax("eval", rows[0]["runs"][0])
     assert "of width 16" in dljax("sample", rows[0]["runs"][0])  # of the first seed
 

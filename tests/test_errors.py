@@ -80,6 +80,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         ),
         (["sweep", SMOOTH, "--seed", "0:4000000000"], "4,000,000,000 values; at most 10,000"),
         (["sweep", SMOOTH, "--seed", "0:1000", "--width", "1:100"], "a sweep of 99,000 runs"),
+        (["inspect"], "name a run's folder"),
         (["eval", "nowhere"], "nowhere does not exist"),
         (["sample", "."], "holds no run"),
         (["sample", "nowhere"], "nowhere does not exist"),

@@ -98,3 +98,14 @@ def test_the_matrix_is_drawn():
     task, data = classifier()
     picture = by_class.Confusion(task, data, ["cat", "dog", "T-shirt/top"])(None, None)
     assert picture.dtype == np.uint8 and picture.shape[2] == 3 and picture.std() > 1
+
+
+def test_quarters_of_brightness_by_hand():
+    """Two of eight in each quarter, the first bound three quarters of the way from 0.2 to 0.24."""
+    mean = np.array([0.1, 0.2, 0.24, 0.3, 0.4, 0.5, 0.7, 0.9])
+    order = [5, 0, 7, 2, 1, 6, 3, 4]
+    image = mean[order][:, None, None, None] * np.ones((1, 2, 3, 1))
+    found = by_class.by_brightness(image)
+    names = ["0.100 to 0.230", "0.230 to 0.350", "0.350 to 0.550", "0.550 to 0.900"]
+    assert [names.index(name) for name in found] == [i // 2 for i in order]
+    assert set(by_class.by_brightness(np.ones((5, 2, 2, 1)), parts=3)) == {"1.000 to 1.000"}

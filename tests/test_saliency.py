@@ -192,6 +192,18 @@ def test_occlusion_of_a_linear_score(size, stride):
     np.testing.assert_allclose(found, total / count, rtol=1e-4, atol=1e-5)  # differences of sums
 
 
+def test_pixels_of_the_largest_attribution_are_erased():
+    """Of 8 pixels three, a quarter and a bit: the largest numbers, not the largest sizes."""
+    image = np.arange(16, dtype=np.float32).reshape(1, 2, 4, 2) + 1
+    maps = np.array([[[0.1, -9.0, 5.0, 0.2], [4.0, 0.0, 0.3, -1.0]]], np.float32)
+    found = saliency.erased(image, maps, part=0.26, fill=-1.0)
+    expected = image.copy()
+    for place in ((0, 2), (1, 0), (1, 2)):
+        expected[0][place] = -1.0
+    np.testing.assert_array_equal(found, expected)
+    assert image.min() == 1.0, "the image itself stays"
+
+
 @pytest.mark.parametrize(
     "act, words",
     [

@@ -13,14 +13,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from dljax.analysis import charts, heat
-from dljax.analysis.predictions import predict
+from dljax.analysis.predictions import Predicts, predict
 from dljax.analysis.saliency import of_images
 from dljax.data.pipeline import Arrays, EvalSet
 from dljax.errors import UserError
 from dljax.nn import first_maximum
 from dljax.tasks.attacks import Attack
 from dljax.tasks.classification import cross_entropy
-from dljax.types import Key, Predict, Task, Variables
+from dljax.types import Key, Predict, Variables
 
 _BATCH = 256
 
@@ -66,7 +66,7 @@ def _compiled(function: Callable, predict: Predict, attack: Attack):
 
 
 def robust_accuracy(
-    task: Task,
+    task: Predicts,
     variables: Variables,
     data: EvalSet,
     attack: Attack,
@@ -115,7 +115,7 @@ class RobustAccuracy:
         limit: number of examples, from the first on.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     attack: Attack
     epsilons: Sequence[float] = (0.0, 0.1, 0.2, 0.3)
@@ -139,7 +139,7 @@ class RobustnessCurve:
         limit: number of examples, from the first on.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     attacks: Mapping[str, Attack]
     epsilons: Sequence[float] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
@@ -168,7 +168,7 @@ class Examples:
         names: of the classes; their numbers by default.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     attack: Attack
     epsilon: float

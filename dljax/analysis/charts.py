@@ -94,3 +94,70 @@ def curves(
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     return _drawn(figure)
+
+
+def histograms(
+    values: Mapping[str, np.ndarray],
+    *,
+    xlabel: str,
+    bounds: tuple[float, float],
+    bins: int = 25,
+) -> np.ndarray:
+    """Histograms of several sets over one axis, as lines; each set's parts add to 1.
+
+    Args:
+        values: name -> [n], where n may differ.
+        bounds: of the axis.
+    """
+    figure = _figure(5.6, 3.6)
+    axis = figure.subplots()
+    edges = np.linspace(*bounds, bins + 1)
+    for name, x in values.items():
+        part = np.histogram(x, edges)[0] / max(len(x), 1)
+        axis.stairs(part, edges, label=name, lw=1.5)
+    axis.set(xlabel=xlabel, ylabel="part of the set", xlim=bounds, ylim=(0, None))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    return _drawn(figure)
+
+
+# Of one metric: line -> (x, the values at x), an x for each configuration.
+Spread = Mapping[str, Sequence[tuple[float, Sequence[float]]]]
+
+
+def against(metrics: Mapping[str, Spread], *, xlabel: str) -> np.ndarray:
+    """Panels of metrics over a number: the mean of several values as a line, +- a standard deviation.
+
+    Each value is a dot. The axis is logarithmic where its numbers are above 0 and span a decade.
+
+    Args:
+        metrics: name -> line -> pairs of the number and the values there. The line "" has no label.
+    """
+    columns = min(3, len(metrics))
+    rows = -(-len(metrics) // columns)
+    figure = _figure(4.4 * columns, 3.3 * rows)
+    for place, (metric, lines) in enumerate(metrics.items()):
+        axis = figure.add_subplot(rows, columns, place + 1)
+        numbers: set[float] = set()
+        for name, points in lines.items():
+            ordered = sorted((x, y) for x, y in points if len(y))
+            if not ordered:
+                continue
+            x = np.array([x for x, _ in ordered])
+            mean = np.array([np.mean(y) for _, y in ordered])
+            std = np.array([np.std(y, ddof=1) if len(y) > 1 else 0.0 for _, y in ordered])
+            (line,) = axis.plot(x, mean, marker="o", ms=4, lw=1.3, label=name or None)
+            axis.fill_between(x, mean - std, mean + std, color=line.get_color(), alpha=0.2, lw=0)
+            for at, y in ordered:
+                axis.plot([at] * len(y), y, ".", color=line.get_color(), ms=3, alpha=0.6)
+            numbers.update(x.tolist())
+        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
+            axis.set_xscale("log")
+            axis.minorticks_off()
+            if len(numbers) <= 8:
+                axis.set_xticks(sorted(numbers), [f"{x:g}" for x in sorted(numbers)])
+        axis.set(xlabel=xlabel, title=metric)
+        axis.grid(alpha=0.3)
+        if any(lines):
+            axis.legend(fontsize=8)
+    return _drawn(figure)

@@ -6,10 +6,9 @@ import jax
 import numpy as np
 
 from dljax.analysis import pictures
-from dljax.analysis.predictions import predict
+from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
 from dljax.experiment import Look
-from dljax.types import Task
 
 
 def filters(layer: str = "conv1", player: str = "model") -> Look:
@@ -21,7 +20,9 @@ def filters(layer: str = "conv1", player: str = "model") -> Look:
     return lambda variables, key: pictures.filters(variables.params[player][layer]["kernel"])
 
 
-def mistakes(task: Task, data: EvalSet, names: Sequence[str] = (), *, limit: int = 10_000) -> Look:
+def mistakes(
+    task: Predicts, data: EvalSet, names: Sequence[str] = (), *, limit: int = 10_000
+) -> Look:
     """A look: the images that a classifier gets most wrong, captioned "truth as guess".
 
     Args:

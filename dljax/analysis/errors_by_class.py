@@ -1,5 +1,6 @@
 """Errors of a classifier by class and by group: where the mean accuracy hides a failure."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dljax.analysis import charts
-from dljax.analysis.predictions import predict
+from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError, nearest
-from dljax.types import Key, Task, Variables
+from dljax.types import Key, Variables
 
 
 def confusion(label, guess, classes: int) -> np.ndarray:
@@ -106,6 +107,60 @@ def _lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(line(row) + "\n" for row in table)
 
 
+def class_table(label, guess, counts, names: Sequence[str] = (), worst: int | None = None) -> str:
+    """Lines of the classes, worst first, with F1 and the class that each is most taken for.
+
+    Args:
+        label, guess: [n] integers.
+        counts: their ``confusion``.
+        names: of the classes; their numbers by default.
+        worst: number of classes shown; by default all.
+    """
+    label, guess = np.asarray(label), np.asarray(guess)
+    names = list(names) or [str(i) for i in range(len(counts))]
+    rows = []
+    of_class, found = f1(counts), by_group(guess == label, label)
+    for c, n, accuracy in zip(*found.worst(worst or len(found.group)), strict=True):
+        wrong = counts[c].copy()
+        wrong[c] = 0
+        taken = f"{names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else "-"
+        rows.append([names[c], str(n), f"{accuracy:.4f}", f"{of_class[c]:.4f}", taken])
+    return _lines(["class", "n", "accuracy", "F1", "most taken for"], rows)
+
+
+def group_table(right, group, name: str, worst: int = 20, least: int = 1) -> str:
+    """Lines of the groups, worst first, with their accuracies.
+
+    Args:
+        right: [n], whether an answer is right.
+        group: [n] integers or strings.
+        name: of the column.
+        worst: number of groups shown.
+        least: examples that a group must have to be shown.
+    """
+    shown = by_group(right, group).worst(worst, least)
+    rows = [[str(g), str(n), f"{a:.4f}"] for g, n, a in zip(*shown, strict=True)]
+    return _lines([name, "n", "accuracy"], rows)
+
+
+def by_brightness(image, parts: int = 4) -> np.ndarray:
+    """The group of each image by its mean pixel, strings [n]: quarters of the set, with their ranges.
+
+    A group that every set of images has. Systems that judge faces fail by the brightness of skin, which
+    their mean accuracy hides (Buolamwini & Gebru 2018, Gender Shades, PMLR 81).
+
+    Args:
+        image: [n, h, w, c].
+        parts: number of groups, about equal in size.
+    """
+    image = np.asarray(image)
+    mean = image.reshape(len(image), -1).mean(1)
+    bounds = np.quantile(mean, np.linspace(0, 1, parts + 1))
+    place = np.clip(np.searchsorted(bounds, mean, "right") - 1, 0, parts - 1)
+    names = np.array([f"{low:.3f} to {high:.3f}" for low, high in itertools.pairwise(bounds)])
+    return names[place]
+
+
 @dataclass(frozen=True)
 class Confusion:
     """A look: the confusion matrix of a classifier on a set.
@@ -115,7 +170,7 @@ class Confusion:
         names: of the classes; their numbers by default.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     names: Sequence[str] = ()
 
@@ -137,7 +192,7 @@ class ByClass:
         names: of the classes; their numbers by default.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     names: Sequence[str] = ()
 
@@ -145,15 +200,7 @@ class ByClass:
         examples, logits = predict(self.task, variables, self.data)
         label, guess = examples["label"], logits.argmax(-1)
         counts = confusion(label, guess, logits.shape[-1])
-        names = self.names or [str(i) for i in range(len(counts))]
-        rows = []
-        of_class, found = f1(counts), by_group(guess == label, label)
-        for c, n, accuracy in zip(*found.worst(len(found.group)), strict=True):
-            wrong = counts[c].copy()
-            wrong[c] = 0
-            taken = f"{names[wrong.argmax()]} ({wrong.max()})" if wrong.any() else "-"
-            rows.append([names[c], str(n), f"{accuracy:.4f}", f"{of_class[c]:.4f}", taken])
-        return _lines(["class", "n", "accuracy", "F1", "most taken for"], rows)
+        return class_table(label, guess, counts, self.names)
 
 
 @dataclass(frozen=True)
@@ -170,7 +217,7 @@ class ByGroup:
         UserError: ``data`` has no such array (raised when it is looked at).
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     group: str
     worst: int = 20
@@ -180,7 +227,5 @@ class ByGroup:
         examples, logits = predict(self.task, variables, self.data)
         if self.group not in examples:
             raise UserError(f"no array {self.group!r} in the set; {nearest(self.group, examples)}")
-        found = by_group(logits.argmax(-1) == examples["label"], examples[self.group])
-        shown = found.worst(self.worst, self.least)
-        rows = [[str(g), str(n), f"{a:.4f}"] for g, n, a in zip(*shown, strict=True)]
-        return _lines([self.group, "n", "accuracy"], rows)
+        right = logits.argmax(-1) == examples["label"]
+        return group_table(right, examples[self.group], self.group, self.worst, self.least)

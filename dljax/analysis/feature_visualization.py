@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from dljax.types import Key
 
@@ -29,6 +29,12 @@ _COLORS = _ROOT / np.linalg.norm(_ROOT, axis=0).max()
 def channel(activation: Float[Array, "b *place c"], index: int) -> Float[Array, " b"]:
     """The mean of a channel over all places."""
     return jnp.mean(activation[..., index], axis=tuple(range(1, activation.ndim - 1)))
+
+
+def channels(activation: Float[Array, "b *place c"], index: Int[Array, " b"]) -> Float[Array, " b"]:
+    """The mean over all places of a channel of its own for each image."""
+    means = jnp.mean(activation, axis=tuple(range(1, activation.ndim - 1)))
+    return jnp.take_along_axis(means, index[:, None], axis=1)[:, 0]
 
 
 def neuron(activation: Float[Array, "b h w c"], index: int) -> Float[Array, " b"]:
@@ -126,14 +132,16 @@ def optimized(
     steps: int = 256,
     lr: float = 0.05,
     robust: bool = True,
+    jitter: int = 8,
 ) -> np.ndarray:
-    """Images [batch, size, size, channels] in 0..1 that make an goal large, by Adam.
+    """Images [batch, size, size, channels] in 0..1 that make a goal large, by Adam.
 
     Args:
         goal: of the images, which are independent of each other.
         key: of the first images and of the transformations.
         robust: optimize the mean over random shifts, scales and turns (``transformed``), without which
             the optimum is noise that no photo holds.
+        jitter: pixels of shift at most, along each side.
     """
     begin, moves = jax.random.split(key)
     shape = (batch, size, size // 2 + 1, channels, 2)
@@ -144,7 +152,7 @@ def optimized(
     def step(spectrum: Array, opt: Any, key: Key) -> tuple[Array, Any]:
         def loss(spectrum: Array) -> Array:
             image = to_image(spectrum, size)
-            return -jnp.sum(goal(transformed(image, key) if robust else image))
+            return -jnp.sum(goal(transformed(image, key, jitter=jitter) if robust else image))
 
         updates, opt = tx.update(jax.grad(loss)(spectrum), opt)
         return optax.apply_updates(spectrum, updates), opt
@@ -153,3 +161,28 @@ def optimized(
     for i in range(steps):
         spectrum, opt = step(spectrum, opt, jax.random.fold_in(moves, i))
     return np.asarray(to_image(spectrum, size))
+
+
+def optimized_inputs(
+    goal: Goal, key: Key, shape: tuple[int, int, int], *, batch: int = 1, steps: int = 256
+) -> np.ndarray:
+    """Images [batch, h, w, c] in 0..1 of a network's own size that make a goal large (``optimized``).
+
+    Shifts are at most a fourteenth of the longer side, and 8 pixels.
+
+    Args:
+        goal: of images [batch, h, w, c].
+        shape: (h, w, c).
+    """
+    h, w, c = shape
+    side = max(h, w)
+    images = optimized(
+        lambda image: goal(image[:, :h, :w]),
+        key,
+        size=side,
+        batch=batch,
+        channels=c,
+        steps=steps,
+        jitter=min(8, max(1, side // 14)),
+    )
+    return images[:, :h, :w]

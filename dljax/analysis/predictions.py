@@ -3,16 +3,23 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError
-from dljax.types import Key, Predict, Task, Variables
+from dljax.types import Key, Predict, Variables
 
 _BATCH = 256
+
+
+class Predicts(Protocol):
+    """Owner of a model's ``predict``: a Task, a Learner, a network of pixels (``pixels.OfPixels``)."""
+
+    @property
+    def predict(self) -> Predict | None: ...
 
 
 class Predictions(NamedTuple):
@@ -28,7 +35,7 @@ def _compiled(predict: Predict) -> Callable[[Variables, Any], Any]:
 
 
 def predict(
-    task: Task, variables: Variables, data: EvalSet, limit: int | None = None
+    task: Predicts, variables: Variables, data: EvalSet, limit: int | None = None
 ) -> Predictions:
     """The outputs of a task's model on a set, padding left out.
 
@@ -44,7 +51,8 @@ def predict(
     size = min(_BATCH, limit or _BATCH)
     examples, outputs, seen = [], [], 0
     for batch in data.batches(size):
-        out = _compiled(task.predict)(variables, batch)
+        numbers = {name: x for name, x in batch.items() if x.dtype.kind not in "OUS"}
+        out = _compiled(task.predict)(variables, numbers)
         real = np.asarray(batch["mask"]) > 0
         examples.append(
             {name: np.asarray(x)[real] for name, x in batch.items() if len(x) == len(real)}
@@ -65,7 +73,7 @@ class Score:
         function: (examples, outputs), as in ``Predictions`` -> name -> number.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     function: Callable[[Mapping[str, np.ndarray], Any], Mapping[str, float]]
 

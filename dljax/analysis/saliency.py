@@ -4,10 +4,11 @@ Every function takes a *score*, images [b, h, w, c] -> a number of each image [b
 else of the network: ``of_class(of_images(task.predict, variables), label)``. All of them can be jitted.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,10 @@ from jaxtyping import Array, Float, Int
 
 from dljax.analysis import heat
 from dljax.analysis.activations import activation_and_gradient
-from dljax.analysis.predictions import predict
+from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError
-from dljax.types import Key, Predict, Task, Variables
+from dljax.types import Key, Predict, Variables
 
 ImageScore = Callable[[Array], Array]  # images [b, h, w, c] -> [b]
 
@@ -183,20 +184,42 @@ def occlusion(
     return total / jnp.asarray(np.outer(*count), image.dtype)[None]
 
 
-_METHODS = ("gradient", "SmoothGrad", "integrated", "Grad-CAM", "occlusion")
+def erased(
+    image: Float[np.ndarray, "b h w c"],
+    maps: Float[np.ndarray, "b h w"],
+    part: float = 0.1,
+    fill: float = 0.0,
+) -> Float[np.ndarray, "b h w c"]:
+    """Images in which the pixels of the largest attribution are painted over.
+
+    What is left of the class's probability tells how far an attribution is right (the deletion metric of
+    Petsiuk et al. 2018, arXiv:1806.07421, section 4.3, at one point of its curve).
+
+    Args:
+        part: of the pixels, rounded up.
+        fill: the paint.
+    """
+    flat = np.asarray(maps).reshape(len(maps), -1)
+    count = math.ceil(part * flat.shape[1])
+    most = np.argsort(-flat, axis=1, kind="stable")[:, :count]
+    out = np.array(image).reshape(*flat.shape, -1)
+    np.put_along_axis(out, most[..., None], fill, axis=1)
+    return out.reshape(np.shape(image))
 
 
 @lru_cache(maxsize=16)
 def _compiled(predict: Predict, layer: str, size: int):
     def attributed(variables, image, label, baseline, key):
         score = of_class(of_images(predict, variables), label)
-        return (
-            saliency(score, image),
-            jnp.sum(smooth_gradient(score, image, key), -1),
-            jnp.sum(integrated_gradients(score, image, baseline), -1),
-            grad_cam(score, image, layer),
-            occlusion(score, image, size, stride=max(1, size // 3), fill=baseline),
-        )
+        found = {
+            "gradient": saliency(score, image),
+            "SmoothGrad": jnp.sum(smooth_gradient(score, image, key), -1),
+            "integrated": jnp.sum(integrated_gradients(score, image, baseline), -1),
+        }
+        if layer:
+            found["Grad-CAM"] = grad_cam(score, image, layer)
+        stride = max(1, size // 3)
+        return found | {"occlusion": occlusion(score, image, size, stride=stride, fill=baseline)}
 
     return jax.jit(attributed)
 
@@ -211,7 +234,7 @@ class Explanations:
 
     Attributes:
         data: ``image`` [n, h, w, c] in 0..1 and ``label``.
-        layer: path of a convolution, often the last, for Grad-CAM.
+        layer: path of a convolution, often the last, for Grad-CAM; "" leaves it out.
         names: of the classes; their numbers by default.
         n: number of images.
         square: side of the occluding square; by default a quarter of the image.
@@ -219,7 +242,7 @@ class Explanations:
             default.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     layer: str
     names: Sequence[str] = ()
@@ -227,13 +250,38 @@ class Explanations:
     square: int = 0
     baseline: float = 0.0
 
-    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+    def found(self, variables: Variables, key: Key) -> "Explained":
+        """The maps before they are drawn."""
         examples, logits = predict(self.task, variables, self.data, self.n)
         image, guess = jnp.asarray(examples["image"]), logits.argmax(-1)
         compiled = _compiled(
             self.task.predict, self.layer, self.square or max(1, min(image.shape[1:3]) // 4)
         )
-        given = jnp.asarray(guess), jnp.float32(self.baseline), key
-        maps = dict(zip(_METHODS, compiled(variables, image, *given), strict=True))
-        captions = heat.answers(examples["label"], guess, self.names)
-        return heat.table(examples["image"], maps, captions)
+        maps = compiled(variables, image, jnp.asarray(guess), jnp.float32(self.baseline), key)
+        order = ("gradient", "SmoothGrad", "integrated", "Grad-CAM", "occlusion")
+        shown = {name: np.asarray(maps[name]) for name in order if name in maps}
+        label = examples.get("label", guess)
+        return Explained(examples["image"], label, guess, np.asarray(logits), shown)
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        found = self.found(variables, key)
+        captions = heat.answers(found.label, found.guess, self.names)
+        return heat.table(found.image, found.maps, captions)
+
+
+class Explained(NamedTuple):
+    """Decisions and what they are attributed to.
+
+    Attributes:
+        image: float32 [n, h, w, c].
+        label: int [n]; the guess where the set has none.
+        guess: int [n].
+        logits: float32 [n, classes].
+        maps: method -> float32 [n, h, w].
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    guess: np.ndarray
+    logits: np.ndarray
+    maps: Mapping[str, np.ndarray]

@@ -18,11 +18,11 @@ from jaxtyping import Array, Float, Int
 
 from dljax import axes
 from dljax.analysis import charts
-from dljax.analysis.predictions import predict
+from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError
 from dljax.nn import Dropout
-from dljax.types import Key, Task, Variables
+from dljax.types import Key, Variables
 
 # Calibration
 
@@ -242,7 +242,7 @@ class Reliability:
         bins: of equal width.
     """
 
-    task: Task
+    task: Predicts
     data: EvalSet
     bins: int = 15
 
@@ -266,7 +266,7 @@ class OutOfDistribution:
         limit: number of examples of each, from the first on.
     """
 
-    task: Task
+    task: Predicts
     inside: EvalSet
     outside: EvalSet
     limit: int = 10_000

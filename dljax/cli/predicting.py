@@ -1,10 +1,10 @@
 """The command dljax predict: a run's classes for image files."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dljax.cli.image_files import examples_of, files_of
 from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
@@ -18,11 +18,6 @@ from dljax.cli.runs import (
 from dljax.errors import UserError
 from dljax.runtime.profile import load_profile
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from dljax.data.pipeline import EvalSet
-
 SUMMARY = "classify image files with a run"
 
 _DESCRIPTION = """Classify image files with a run's newest checkpoint. They take the way of its evaluation's
@@ -34,39 +29,6 @@ dljax predict runs/lenet-1a2b3c4d seven.png
 dljax predict runs/mobilenet photos --top 3
 dljax predict runs/mobilenet photos/*.jpg --json > found.jsonl
 """
-
-
-def _files(words: Sequence[Path]) -> list[Path]:
-    from dljax.data.sources import formats
-
-    files: list[Path] = []
-    for word in words:
-        found = sorted(formats.images_below(word)) if word.is_dir() else [word]
-        if not found:
-            raise UserError(f"{word} holds no images ({', '.join(formats.SUFFIXES)})")
-        files += found
-    for file in files:
-        if not file.is_file():
-            raise UserError(f"{file} is no file: name images, or a folder of them")
-    return files
-
-
-def _examples(files: Sequence[Path], data: "EvalSet") -> dict[str, "np.ndarray"]:
-    """The files as rows of a set, transformed as it is."""
-    import numpy as np
-
-    from dljax.data.sources import images_on_disk
-
-    like = data.source.gather(np.zeros(1, np.int64))
-    label = np.zeros(len(files), np.int32)
-    if "encoded" in like:
-        rows = images_on_disk.ImageFiles(files, label).gather(np.arange(len(files)))
-    elif "image" in like and like["image"].ndim == 4:
-        shape = like["image"].shape[1:]
-        rows = {"image": images_on_disk.resized(files, shape), "label": label}
-    else:
-        raise UserError("this run's model takes no images: dljax predict classifies images")
-    return data.transform(rows, np.zeros(len(files), np.uint64))
 
 
 def main(argv: list[str]) -> int:
@@ -97,13 +59,13 @@ def main(argv: list[str]) -> int:
     if learner.predict is None or not opened.phase.evals:
         raise UserError(f"{path} is a run of a model that predicts nothing: dljax sample shows it")
     data = next(iter(opened.phase.evals.values()))
-    files = _files(options.images)
+    files = files_of(options.images)
     size = min(opened.executor.eval_rows, len(files))
     variables, names = learner.chosen(opened.state), getattr(data.source, "names", ())
     predict = jax.jit(learner.predict)
     for first in range(0, len(files), size):
         some = files[first : first + size]
-        rows = _examples(some, data)
+        rows = examples_of(some, data, "predict")
         missing = size - len(some)  # one shape, one program
         batch = {k: np.concatenate([x, np.repeat(x[-1:], missing, 0)]) for k, x in rows.items()}
         logits: Any = predict(variables, batch)

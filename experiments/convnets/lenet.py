@@ -2,9 +2,11 @@
 
     dljax train experiments/convnets/lenet.py
     dljax train experiments/convnets/lenet.py --claim mnist
+    dljax sweep experiments/convnets/lenet.py --examples 20,60,200,600,1438 --seed 0:3 --apart
 
 Adam, cosine schedule. Training images are shifted by up to ``shift`` pixels, where the paper distorts
-its own. The claim on digits takes 20 seconds on one core, the others two or three minutes.
+its own; ``examples`` of them are drawn (0: all), for as many steps. The claim on digits takes 20 seconds
+on one core, the others two or three minutes.
 """
 
 from typing import Annotated, Literal
@@ -12,9 +14,9 @@ from typing import Annotated, Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
-from dljax.analysis import classifier
+from dljax.analysis import classifier, errors_by_class, saliency
 from dljax.analysis.predictions import Score
-from dljax.data import images, transforms
+from dljax.data import images, subset, transforms
 from dljax.data.datasets import digits, fashion_mnist, mnist
 from dljax.models.convnets import lenet
 from dljax.tasks.classification import classification
@@ -48,16 +50,18 @@ def experiment(
     batch: int = 64,
     lr: float = 2e-3,
     shift: Annotated[int, ">= 0"] = 2,
+    examples: Annotated[int, ">= 0"] = 0,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
     train, test = DATASETS[dataset].load(data=data, fake=fake)
     shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), transforms.unit)
-    pipeline = Pipeline(train, batch, seed=seed, transform=shifted)
-    steps = pipeline.steps(epochs)
+    epoch = Pipeline(train, batch).steps  # of all examples
+    steps, some = epoch(epochs), subset.drawn(train, examples, seed)
+    pipeline = Pipeline(some, batch, seed=seed, transform=shifted)
     held_out = EvalSet(test, transforms.unit)
-    task = classification(models.build(lenet, variant))
+    task, names = classification(models.build(lenet, variant)), DATASETS[dataset].NAMES
     return Experiment(
         Phase(
             learn(task, optax.adam(optax.cosine_decay_schedule(lr, steps))),
@@ -66,10 +70,12 @@ def experiment(
             evals={"test": held_out},
             looks={
                 "filters": classifier.filters("c1"),
-                "mistakes": classifier.mistakes(task, held_out, DATASETS[dataset].NAMES),
+                "mistakes": classifier.mistakes(task, held_out, names),
+                "confusion": errors_by_class.Confusion(task, held_out, names),
+                "explanations": saliency.Explanations(task, held_out, "c3", names, n=4),
                 "calibration": Score(task, held_out, classifier.calibration_error),
             },
-            every=pipeline.steps(epochs / 4),
+            every=epoch(epochs / 4),
         ),
         seed=seed,
     )
