@@ -17,13 +17,16 @@ from dljax.runtime.files import write_text
 from dljax.runtime.profile import load_profile
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dljax.experiment import Experiment
     from dljax.runtime.profile import Profile
 
 SUMMARY = "train over a grid of knobs; a table with mean and spread"
 
 _DESCRIPTION = """Train FILE for every combination of the values given: a,b,c or, for whole numbers, a
-range a:b (b is left out). Several seeds of a small net are trained together in one program, on
+range a:b (b is left out). A table has the mean and spread of every number, and a chart of bars
+each number that the claim is about. Several seeds of a small net are trained together in one program, on
 the same batches, those of the first seed; --apart trains each by itself, data order included, and
 so does a sweep where one of them diverges. An interrupted sweep goes on with the same command."""
 
@@ -175,6 +178,23 @@ def table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
     )
 
 
+def charted(
+    rows: Sequence[Mapping[str, Any]], varied: Sequence[str], metrics: Sequence[str]
+) -> dict[str, "np.ndarray"]:
+    """Metric -> its chart: a bar for each configuration that has it."""
+    from dljax.analysis import charts
+
+    out = {}
+    for metric in metrics:
+        bars = {}
+        for row in rows:
+            name = "\n".join(f"{knob} {row['knobs'][knob]}" for knob in varied) or "all seeds"
+            bars[name] = row["metrics"].get(metric, {}).get("values", [])
+        if any(bars.values()):
+            out[metric] = charts.bars(bars, ylabel=metric)
+    return out
+
+
 def main(argv: list[str]) -> int:
     """Run ``dljax sweep`` and return its exit status."""
     parser = Parser("sweep", _DESCRIPTION, _EXAMPLES)
@@ -190,6 +210,8 @@ def main(argv: list[str]) -> int:
         raise UserError(f"a sweep of {runs:,} runs: at most {_MOST:,}; give fewer values")
     profile = load_profile(options.on)
     start(profile)
+    from dljax.runtime.pictures import store_picture
+
     build = open_file(file)
     code = Origin.of_file(file, {}).code
     identity = json.dumps([grid, seeds, options.apart, code], default=str)
@@ -215,6 +237,11 @@ def main(argv: list[str]) -> int:
         write_text(target, json.dumps(rows, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
+    claim = knobs.claim(options.claim)
+    for metric, chart in charted(
+        rows, varied, [e.metric for e in claim.expect] if claim else []
+    ).items():
+        store_picture(folder, metric.replace("/", "_"), chart)
     print(table(rows, varied))
     for row in rows:
         claim = knobs.claims.get(row["claim"])

@@ -2,9 +2,11 @@
 
     dljax train experiments/convnets/lenet.py
     dljax train experiments/convnets/lenet.py --claim mnist
+    dljax import experiments/convnets/lenet.py WEIGHTS --dataset mnist --variant net --size 32
 
 Adam, cosine schedule. Training images are shifted by up to ``shift`` pixels, where the paper distorts
-its own. The claim on digits takes 20 seconds on one core, the others two or three minutes.
+its own; all are enlarged to ``size`` pixels. The claim on digits takes 20 seconds on one core, the others
+two or three minutes. Imported, activatedgeek's lenet5_test_acc_0.991.pth has 99.08 % on MNIST.
 """
 
 from typing import Annotated, Literal
@@ -48,15 +50,17 @@ def experiment(
     batch: int = 64,
     lr: float = 2e-3,
     shift: Annotated[int, ">= 0"] = 2,
+    size: Annotated[int, ">= 1"] = 28,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
     train, test = DATASETS[dataset].load(data=data, fake=fake)
-    shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), transforms.unit)
+    plain = transforms.chain(transforms.unit, images.resize(size))
+    shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), plain)
     pipeline = Pipeline(train, batch, seed=seed, transform=shifted)
     steps = pipeline.steps(epochs)
-    held_out = EvalSet(test, transforms.unit)
+    held_out = EvalSet(test, plain)
     task = classification(models.build(lenet, variant))
     return Experiment(
         Phase(
