@@ -8,6 +8,7 @@ and optimizer, on one constant batch.
 import argparse
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -21,6 +22,7 @@ from dljax.data import Arrays, Pipeline
 from dljax.data.sources.graph import WholeGraph
 from dljax.learner import learn
 from dljax.models.adversarial import dcgan as dcgan_model
+from dljax.models.convnets import alexnet, inception_v3, mobilenet_v2, vgg, xception
 from dljax.models.convnets import cnn as cnn_model
 from dljax.models.convnets import lenet as lenet_model
 from dljax.models.convnets import resnet as resnet_model
@@ -29,6 +31,7 @@ from dljax.models.graphs import gcn as gcn_model
 from dljax.models.recurrent import lstm as lstm_model
 from dljax.models.segmentation import unet as unet_model
 from dljax.models.transformers import gpt as gpt_model
+from dljax.models.transformers import vit
 from dljax.runtime.execute import make_executor
 from dljax.runtime.processes import prepare
 from dljax.runtime.profile import Profile
@@ -73,6 +76,10 @@ def labelled(*shape: int) -> dict[str, np.ndarray]:
     return {"image": pixels(*shape), "label": integers(10, shape[0])}
 
 
+def momentum(lr: float = 0.1) -> optax.GradientTransformation:
+    return optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(lr, momentum=0.9))
+
+
 def course_cnn(graph: str) -> Case:
     model, images = models.build(cnn_model, "course"), inputs_of(28, 28, 1)
     return Case(classification(model), optax.adam(1e-3), labelled(128, 28, 28, 1), model, images)
@@ -85,9 +92,29 @@ def lenet(graph: str) -> Case:
 
 def resnet18(graph: str) -> Case:
     model = models.build(resnet_model, "18", classes=10, stem="small")
-    tx = optax.chain(optax.add_decayed_weights(5e-4), optax.sgd(0.1, momentum=0.9))
     images = inputs_of(32, 32, 3)
-    return Case(classification(model), tx, labelled(32, 32, 32, 3), model, images)
+    return Case(classification(model), momentum(), labelled(32, 32, 32, 3), model, images)
+
+
+def photos(module: ModuleType, variant: str, rows: int, side: int) -> Callable[[str], Case]:
+    """The case of a classifier of 1000 classes, trained on ``rows`` photos a step."""
+
+    def case(graph: str) -> Case:
+        model = models.build(module, variant)
+        batch = labelled(rows, side, side, 3)
+        return Case(classification(model), momentum(1e-3), batch, model, inputs_of(side, side, 3))
+
+    return case
+
+
+PHOTOS = {
+    "alexnet": photos(alexnet, "imagenet", 16, 224),
+    "vgg16": photos(vgg, "16", 2, 224),
+    "mobilenet_v2": photos(mobilenet_v2, "1.0", 8, 224),
+    "inception_v3": photos(inception_v3, "torchvision", 4, 299),
+    "xception": photos(xception, "timm", 2, 299),
+    "vit_s16": photos(vit, "S/16", 4, 224),
+}
 
 
 def unet(graph: str) -> Case:
@@ -166,7 +193,7 @@ def ddpm(graph: str) -> Case:
 CASES: dict[str, Callable[[str], Case]] = {
     case.__name__: case
     for case in (course_cnn, lenet, resnet18, unet, dcgan, lstm, gpt_small, gpt_large, gcn, ddpm)
-}
+} | PHOTOS
 
 
 def trained(case: Case) -> tuple[Callable[[int], None], Any]:

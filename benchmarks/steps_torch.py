@@ -4,7 +4,7 @@
     TORCH_PYTHON benchmarks/steps_torch.py lenet compile --forward 64
 
 Optimizers are fused; with ``compile`` the forward pass and the loss are one compiled function. A forward
-pass is under ``inference_mode``.
+pass is under ``inference_mode``. The classifiers of photos are torchvision's and timm's.
 """
 
 import argparse
@@ -92,6 +92,10 @@ def sgd(parameters, lr: float = 0.1, **options) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr, fused=True, **options)
 
 
+def momentum(parameters, lr: float = 0.1) -> torch.optim.Optimizer:
+    return sgd(parameters, lr, momentum=0.9, weight_decay=5e-4)
+
+
 def course_cnn(compiled: Compile, graph: str) -> Case:
     return classifier(peers.CourseCNN(), (128, 1, 28, 28), compiled, adam)
 
@@ -101,10 +105,37 @@ def lenet(compiled: Compile, graph: str) -> Case:
 
 
 def resnet18(compiled: Compile, graph: str) -> Case:
-    def momentum(parameters):
-        return sgd(parameters, momentum=0.9, weight_decay=5e-4)
-
     return classifier(peers.ResNet18(), (32, 3, 32, 32), compiled, momentum)
+
+
+def photos(build: Callable[[], nn.Module], rows: int, side: int) -> Callable[..., Case]:
+    """The case of a classifier of 1000 classes, trained on ``rows`` photos a step."""
+    slow = partial(momentum, lr=1e-3)  # without BatchNorm, AlexNet and VGG fly off at 0.1
+    return lambda compiled, graph: classifier(build(), (rows, 3, side, side), compiled, slow)
+
+
+def of_torchvision(name: str, **options) -> nn.Module:
+    from torchvision import models
+
+    return getattr(models, name)(**options)
+
+
+def of_timm(name: str) -> nn.Module:
+    import timm
+
+    return timm.create_model(name)
+
+
+PHOTOS = {
+    "alexnet": photos(partial(of_torchvision, "alexnet"), 16, 224),
+    "vgg16": photos(partial(of_torchvision, "vgg16"), 2, 224),
+    "mobilenet_v2": photos(partial(of_torchvision, "mobilenet_v2"), 8, 224),
+    "inception_v3": photos(
+        partial(of_torchvision, "inception_v3", aux_logits=False, init_weights=False), 4, 299
+    ),
+    "xception": photos(partial(of_timm, "legacy_xception"), 2, 299),
+    "vit_s16": photos(partial(of_timm, "vit_small_patch16_224"), 4, 224),
+}
 
 
 def unet(compiled: Compile, graph: str) -> Case:
@@ -255,7 +286,7 @@ CASES = {
         gcn_sparse,
         ddpm,
     )
-}
+} | PHOTOS
 
 
 def main() -> None:

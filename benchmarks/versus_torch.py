@@ -1,7 +1,7 @@
 """Networks side by side with PyTorch on a processor: training steps (forward pass, backward pass and
 optimizer) and forward passes alone, of 1 row and of 64.
 
-    python3.12 -m venv reference && reference/bin/pip install torch==2.13.0 numpy
+    python3.12 -m venv reference && reference/bin/pip install torch==2.13.0 torchvision timm numpy
     python3.13 -m venv newer && newer/bin/pip install -e .
     python benchmarks/versus_torch.py --torch-python reference/bin/python --dljax-python newer/bin/python
 
@@ -45,6 +45,12 @@ NETWORKS = {
     "gpt_large": "char GPT L6 H6 D384, 256",
     "gcn": "GCN, Cora",
     "ddpm": "DDPM small, 32x32",
+    "alexnet": "AlexNet, 224x224",
+    "vgg16": "VGG16, 224x224",
+    "mobilenet_v2": "MobileNetV2, 224x224",
+    "inception_v3": "Inception v3, 299x299",
+    "xception": "Xception, 299x299",
+    "vit_s16": "ViT-S/16, 224x224",
 }
 CASES = {
     "course_cnn": "course CNN, 28x28, batch 128",
@@ -57,10 +63,17 @@ CASES = {
     "gpt_large": "char GPT L6 H6 D384, batch 4 x 256",
     "gcn": "GCN, Cora",
     "ddpm": "DDPM small, 32x32, batch 32",
+    "alexnet": "AlexNet, 224x224, batch 16",
+    "vgg16": "VGG16, 224x224, batch 2",
+    "mobilenet_v2": "MobileNetV2, 224x224, batch 8",
+    "inception_v3": "Inception v3, 299x299, batch 4",
+    "xception": "Xception, 299x299, batch 2",
+    "vit_s16": "ViT-S/16, 224x224, batch 4",
 }
+PHOTOS = ("alexnet", "vgg16", "mobilenet_v2", "inception_v3", "xception", "vit_s16")
 TORCH = ("torch", "torch.compile")
 WORKS = {"train": 0, "1": 1, "64": 64}  # rows of the forward pass; 0 trains
-NOT_64 = ("gcn", "unet", "gpt_large")  # one graph is what there is; seconds a pass
+NOT_64 = ("gcn", "unet", "gpt_large", *PHOTOS)  # one graph is what there is; seconds a pass
 
 
 BUSY = 0.2  # cores that others may work on in a turn that counts

@@ -55,17 +55,67 @@ def go_on(before: State | None, fresh: State) -> State:
     return fresh._replace(step=before.step, params=params, extra=extra, ema=ema)
 
 
-def _same(player: str, old: PyTree, new: PyTree) -> None:
-    shapes = [
-        {jax.tree_util.keystr(p, simple=True, separator="/"): x.shape for p, x in leaves}
-        for leaves in map(jax.tree_util.tree_leaves_with_path, (old, new))
-    ]
+@dataclass(frozen=True)
+class Anew:
+    """A start as ``go_on`` in which some variables are fresh: a new head on a trained trunk.
+
+    They may have other shapes than before. They stay fresh as well where a run begins from another
+    run or from a file of weights (``dljax train --init``).
+
+    Attributes:
+        paths: path of a variable below its player ("params/output/kernel", "batch_stats/bn1/mean")
+            -> True where it is fresh.
+
+    Raises:
+        UserError: (the start) another variable is missing, unknown or of another shape.
+    """
+
+    paths: Callable[[str], bool]
+
+    def __call__(self, before: State | None, fresh: State) -> State:
+        if before is None:
+            return fresh
+        both = before.params.keys() & fresh.params.keys()
+        for name in both:
+            _same(name, before.params[name], fresh.params[name], self.paths)
+
+        def mixed(old: PyTree, new: PyTree, within: str = "") -> PyTree:
+            known = {within + _at(keys): x for keys, x in _leaves(old)}
+
+            def one(keys: Any, leaf: Any) -> Any:
+                path = within + _at(keys)
+                return leaf if self.paths(path) else known.get(path, leaf)
+
+            return jax.tree_util.tree_map_with_path(one, new)
+
+        params, extra, ema = dict(before.params), dict(before.extra), dict(before.ema or {})
+        for name in both:
+            params[name] = mixed(params[name], fresh.params[name], "params/")
+            if name in ema:
+                ema[name] = mixed(ema[name], fresh.params[name], "params/")
+            if name in extra and name in fresh.extra:
+                extra[name] = mixed(extra[name], fresh.extra[name])
+        return go_on(before._replace(params=params, extra=extra, ema=ema or None), fresh)
+
+
+def _at(keys: Any) -> str:
+    return jax.tree_util.keystr(keys, simple=True, separator="/")
+
+
+def _leaves(tree: PyTree) -> list[tuple[Any, Any]]:
+    return jax.tree_util.tree_leaves_with_path(tree)
+
+
+def _same(
+    player: str, old: PyTree, new: PyTree, but: Callable[[str], bool] = lambda path: False
+) -> None:
+    shapes = [{_at(keys): x.shape for keys, x in _leaves(tree)} for tree in (old, new)]
     for path in sorted({*shapes[0], *shapes[1]}):
         then, now = (shape.get(path, "absent") for shape in shapes)
-        if then != now:
+        if then != now and not but(f"params/{path}"):
             raise UserError(
                 f"player {player!r} cannot go on: {path} was {then} in the last phase and is {now} "
-                "in this one; name the players apart, or give the phase a start of its own"
+                "in this one; name the players apart, or say what begins fresh: start=Anew(paths)"
             )
 
 

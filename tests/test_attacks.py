@@ -14,6 +14,7 @@ from dljax.errors import UserError
 from dljax.learner import accumulate, many_seeds
 from dljax.tasks.attacks import L2, LINF, fgsm, pgd, trained_against
 from dljax.tasks.classification import classification
+from dljax.tasks.players import beside
 from dljax.types import Task, Variables
 
 ANYWHERE = {"low": -np.inf, "high": np.inf}
@@ -178,6 +179,28 @@ def test_training_against_an_attack_withstands_it(key):
     clean, attacked = zip(*accuracy.values(), strict=True)
     assert clean[0] > 0.95 and clean[1] > 0.85
     assert attacked[0] < 0.5 and attacked[1] > 0.8
+
+
+def test_beside_one_another_they_learn_as_alone(key):
+    """Bit for bit, of the same beginnings; a network's draws are its own by its name."""
+    task = classification(Logistic())
+    robust = trained_against(task, fgsm(**ANYWHERE), 0.1)
+    both, batch = beside(plain=task, robust=robust), Pipeline(fragile(), 16).batch(0)
+    learner = learn(both, optax.sgd(0.1))
+    state, metrics = jax.jit(learner.update)(jax.jit(learner.init)(key, batch), batch)
+    for name, alone in (("plain", task), ("robust", robust)):
+        one = learn(alone, optax.sgd(0.1))
+        after, expected = jax.jit(one.update)(jax.jit(one.init)(key, batch), batch)
+        jax.tree.map(np.testing.assert_array_equal, state.params[name], after.params["model"])
+        assert metrics[f"{name}/loss"] == expected["model/loss"]
+        assert metrics[f"{name}_accuracy"] == expected["accuracy"]
+        found = learner.evaluate(state, batch)[f"{name}_loss"]
+        assert found.value == one.evaluate(after, batch)["loss"].value
+    assert metrics["plain/loss"] < metrics["robust/loss"]
+    with pytest.raises(
+        UserError, match="two has the players plain, robust: expected a task of one"
+    ):
+        beside(two=both)
 
 
 def test_it_composes_with_the_combinators(key):

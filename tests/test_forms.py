@@ -16,7 +16,7 @@ from dljax.nn.conv import as_matmul, conv
 from dljax.nn.dense import rows_dot
 from dljax.nn.depthwise import DepthwiseConv, depthwise
 from dljax.nn.few_channels import batch_last, few_channels
-from dljax.nn.pool import tiles_max
+from dljax.nn.pool import tiles_max, windows_max
 from dljax.nn.strided import strided, strided_transposed
 from dljax.nn.transposed import one_to_many, phases
 from dljax.nn.winograd import winograd
@@ -48,9 +48,9 @@ def of_transposed(form, image, kernel, stride, padding):
     return form, plain, ((8, *image), kernel)
 
 
-def of_pool(form, image, window):
+def of_pool(form, image, window, stride=None):
     def plain(x):
-        return nn.max_pool(x, (window, window), (window, window))
+        return nn.max_pool(x, (window, window), (stride or window,) * 2)
 
     return form, plain, ((8, *image),)
 
@@ -69,6 +69,8 @@ FORMS = {
     "F(4, 3), uneven padding": of_conv(four, (5, 4, 3), (3, 3, 3, 2), UNEVEN),
     "F(2, 3)": of_conv(two, (4, 4, 5), (3, 3, 5, 4), SAME),
     "F(2, 3), no whole tiles": of_conv(two, (7, 3, 3), (3, 3, 3, 4), VALID),
+    "F(2, 5)": of_conv(two, (7, 8, 3), (5, 5, 3, 4), ((2, 2), (2, 2))),
+    "F(2, 5), uneven padding": of_conv(two, (6, 9, 3), (5, 5, 3, 2), UNEVEN),
     "F(4, 2)": of_conv(four, (7, 8, 5), (2, 2, 5, 4), SAME),
     "F(2, 2)": of_conv(two, (5, 6, 3), (2, 2, 3, 4), SAME),
     "4x4 stride 2": of_conv(strided_four, (8, 6, 3), (4, 4, 3, 5), SAME, (2, 2)),
@@ -97,6 +99,9 @@ FORMS = {
     "dense": (last_axes, jnp.matmul, ((8, 3, 5), (5, 4))),
     "pool": of_pool(partial(tiles_max, window=2), (6, 8, 3), 2),
     "pool, no whole tiles": of_pool(partial(tiles_max, window=3), (10, 7, 3), 3),
+    "pool, overlapping": of_pool(partial(windows_max, window=3, stride=2), (8, 9, 3), 3, 2),
+    "pool, stride 1": of_pool(partial(windows_max, window=3, stride=1), (5, 6, 3), 3, 1),
+    "pool, gaps": of_pool(partial(windows_max, window=2, stride=3), (8, 10, 3), 2, 3),
     "pool batch last": of_pool(lambda x: batch_last(partial(tiles_max, window=2), x), (7, 5, 3), 2),
 }
 
@@ -215,7 +220,9 @@ def test_what_is_chosen_by_shape(monkeypatch):
     assert forms.of_conv((8, 28, 28, 1), (5, 5, 1, 6)) == "few channels"
     assert forms.of_conv((8, 28, 28, 1), (3, 3, 1, 32)) == "matmul"
     assert forms.of_conv(image, kernel, (2, 2)) == "matmul"
-    assert forms.of_conv(image, (5, 5, 64, 64)) == "xla"
+    assert forms.of_conv(image, (5, 5, 64, 64)) == "winograd 2"
+    assert forms.of_conv(image, (5, 5, 32, 32)) == "xla"
+    assert forms.of_conv((1, 27, 27, 64), (5, 5, 64, 192)) == "xla"
     assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided 4"
     assert forms.of_conv((32, 8, 8, 64), (4, 4, 64, 64), (2, 2)) == "strided 2"
     assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided 4"
@@ -223,9 +230,12 @@ def test_what_is_chosen_by_shape(monkeypatch):
     assert forms.of_conv((1, 8, 8, 256), (3, 3, 256, 256)) == "matmul"
     assert forms.of_conv((1, 32, 32, 64), (4, 4, 64, 64), (2, 2)) == "matmul"
     assert forms.of_transposed((1, 16, 16, 64), (4, 4, 64, 64), 2, "SAME") == "phases"
-    assert forms.of_pool(image) == "tiles" and forms.of_pool((8, 28, 28, 6)) == "batch last"
+    side_by_side = {"window": 2, "stride": 2, "padding": VALID}
+    assert forms.of_pool(image, **side_by_side) == "tiles"
+    assert forms.of_pool((8, 28, 28, 6), **side_by_side) == "batch last"
+    assert forms.of_pool(image, 3, 2, SAME) == forms.of_pool(image, 3, 3, SAME) == "windows"
     monkeypatch.setenv("DLJAX_PLAIN", "1")
-    chosen = [forms.of_conv(image, kernel), forms.of_pool(image), forms.of_argmax()]
+    chosen = [forms.of_conv(image, kernel), forms.of_pool(image, 2, 2, VALID), forms.of_argmax()]
     chosen += [forms.of_transposed(image, (2, 2, 64, 64), 2, "SAME"), forms.of_dense((8, 3, 5))]
     assert set(chosen) == {"xla"}
 
@@ -289,6 +299,14 @@ def test_max_pool_is_flax_function(channels, window, key):
     x = jax.random.normal(key, (2, 13, 10, channels))
     windows = (window, window)
     np.testing.assert_array_equal(max_pool(x, window), nn.max_pool(x, windows, windows))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((1, 1), (1, 1)), ((0, 1), (2, 0))])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_max_pool_of_padded_windows_is_flax_function(stride, padding, key):
+    x = jax.random.normal(key, (2, 13, 10, 3)) - 5  # below the zeros that a wrong padding would add
+    expected = nn.max_pool(x, (3, 3), (stride, stride), padding)
+    np.testing.assert_array_equal(max_pool(x, 3, stride, padding), expected)
 
 
 @pytest.mark.parametrize("images", [12, 7])
@@ -369,6 +387,17 @@ def test_of_equal_values_each_takes_its_share_of_the_gradient(channels):
     np.testing.assert_array_equal(out[0, :, :, 0], [[5, 2], [3, 0]])
     found = pull(jnp.full(out.shape, 12.0))[0]
     np.testing.assert_allclose(found[1, :, :, -1], 12 * np.array(share), rtol=1e-6)
+
+
+def test_of_overlapping_windows_a_value_takes_its_share_of_each():
+    """By hand: of columns 0 to 2 one value is the maximum, of 2 to 4 two are, of 4 to 6 three."""
+    row = [1, 1, 4, 0, 4, 4, 4]
+    x = jnp.array([row, [0] * 7, [0] * 7], jnp.float32)[None, :, :, None]
+    out, pull = jax.vjp(partial(max_pool, window=3, stride=2), x)
+    np.testing.assert_array_equal(out[0, 0, :, 0], [4, 4, 4])
+    found = pull(jnp.array([6.0, 60.0, 600.0])[None, None, :, None])[0][0, :, :, 0]
+    np.testing.assert_allclose(found[0], [0, 0, 6 + 30, 0, 30 + 200, 200, 200], rtol=1e-6)
+    np.testing.assert_array_equal(found[1:], 0)
 
 
 @pytest.mark.parametrize(

@@ -272,3 +272,33 @@ def test_the_random_crops_areas_lie_between_the_least_and_the_whole(monkeypatch)
     raw = encoded(Image.fromarray(pixels))
     (out,) = images.random_resized_crop(40, least_area=0.28)(raw, SEED)["image"]
     np.testing.assert_array_equal(out, pixels[:40, :40])
+
+
+# Resizing
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("old, new", [((28, 28), 32), ((32, 32), 96), ((21, 40), 13), ((5, 3), 1)])
+def test_resized_as_pillow_does(old, new, channels):
+    """Up to a level where a half is rounded: its weights are multiples of 2^-22."""
+    image = np.random.default_rng(0).integers(0, 256, (2, *old, channels), np.uint8)
+    found = images.resize(new)({"image": image, "label": SEED}, SEED)
+    assert found["image"].dtype == np.uint8 and found["label"] is SEED
+    for one, out in zip(image, found["image"], strict=True):
+        shown = Image.fromarray(one.squeeze(-1) if channels == 1 else one)
+        expected = np.asarray(shown.resize((new, new), Image.Resampling.BILINEAR))
+        off = np.abs(out.reshape(expected.shape).astype(int) - expected)
+        assert off.max() <= 1 and (off > 0).mean() < 0.01
+        for channel in range(channels):  # in floating numbers, unrounded
+            plane = one[..., channel].astype(np.float32)
+            wide = Image.fromarray(plane).resize((new, new), Image.Resampling.BILINEAR)
+            got = images.resize(new)({"image": plane[None, ..., None]}, SEED)["image"]
+            assert got.dtype == np.float32
+            np.testing.assert_allclose(got[0, ..., 0], wide, rtol=1e-5, atol=1e-4)  # float32
+
+
+def test_an_image_of_that_size_stays():
+    examples = {"image": np.zeros((1, 8, 8, 1), np.uint8)}
+    assert images.resize(8)(examples, SEED) is examples
+    with pytest.raises(UserError, match="resized to 0 pixels: expected 1 or more"):
+        images.resize(0)

@@ -37,6 +37,7 @@ from dljax.models.convnets import (
     inception_v1,
     inception_v3,
     inception_v4,
+    lenet,
     mobilenet_v2,
     resnet,
     resnet_cifar,
@@ -57,6 +58,7 @@ from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
+from dljax.weights import lenet as lenet_names
 from dljax.weights import lstm as lstm_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
@@ -190,6 +192,16 @@ ROWS = {
             ("timm's ViT", "vit", vit, "S/16", VIT, vit_names),
         )
     },
+    "a port of LeNet-5": Row(
+        lenet,
+        "net",
+        {},
+        lenet_names,
+        (image(32)[..., :1],),
+        ("lenet.npz", "output"),
+        SHORT,
+        gain=2**0.5,
+    ),
     "torchvision's GoogLeNet": inception(
         inception_v1, "torchvision-auxiliary", {}, inception_v1_names, "v1"
     ),

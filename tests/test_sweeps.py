@@ -9,7 +9,7 @@ from refusal import refused
 import dljax
 from dljax import Arrays
 from dljax.analysis import charts, sweeps
-from dljax.data import subset
+from dljax.data import subsets
 
 ROOT = Path(__file__).parents[1]
 LENET = str(ROOT / "experiments" / "convnets" / "lenet.py")
@@ -75,18 +75,18 @@ def test_fewer_examples_are_trained_on_for_as_many_steps():
 
 def test_a_part_of_a_set():
     source = Arrays({"image": np.arange(40.0), "label": np.arange(40)}, ("a", "b"))
-    assert subset.drawn(source, 0) is source
-    few, more = (subset.drawn(source, n, seed=3) for n in (7, 25))
+    assert subsets.drawn(source, 0) is source
+    few, more = (subsets.drawn(source, n, seed=3) for n in (7, 25))
     assert len(few) == 7 and few.names == ("a", "b")
     assert (
         set(few.arrays["label"]) < set(more.arrays["label"])
         and len(set(more.arrays["label"])) == 25
     )
     np.testing.assert_array_equal(more.arrays["image"], more.arrays["label"])
-    assert set(subset.drawn(source, 7, seed=4).arrays["label"]) != set(few.arrays["label"])
-    whole = subset.drawn(source, 40, seed=1)
+    assert set(subsets.drawn(source, 7, seed=4).arrays["label"]) != set(few.arrays["label"])
+    whole = subsets.drawn(source, 40, seed=1)
     assert sorted(whole.arrays["label"]) == list(range(40))
     with refused("41 examples of 40", "at most as many"):
-        subset.drawn(source, 41)
+        subsets.drawn(source, 41)
     with refused("-1 examples of 40"):
-        subset.drawn(source, -1)
+        subsets.drawn(source, -1)

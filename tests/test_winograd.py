@@ -9,7 +9,7 @@ from dljax.nn.winograd import transforms, winograd
 SAME, VALID = ((1, 1), (1, 1)), ((0, 0), (0, 0))
 
 
-@pytest.mark.parametrize("m, r", [(4, 3), (2, 3), (4, 2), (2, 2)])
+@pytest.mark.parametrize("m, r", [(4, 3), (2, 3), (4, 2), (2, 2), (2, 5)])
 def test_transforms_are_a_correlation(m, r):
     """A'((G w) * (B' x)) in float64, beside NumPy's own."""
     a, g, b = transforms(m, r)
@@ -47,6 +47,8 @@ def in_float64(x, kernel, padding, weight):
         ((1, 17, 17, 256), 128, VALID, 4, 2),  # DCGAN's 4 x 4 with stride 2, in blocks of 2 x 2
         ((1, 9, 9, 512), 256, VALID, 4, 2),
         ((1, 14, 11, 48), 40, SAME, 4, 2),
+        ((1, 27, 27, 64), 192, ((2, 2), (2, 2)), 2, 5),  # AlexNet's second
+        ((1, 35, 35, 48), 64, ((2, 2), (2, 2)), 2, 5),  # Inception v3's
     ],
 )
 def test_winograd_beside_float64(shape, features, padding, m, r):

@@ -161,3 +161,33 @@ def against(metrics: Mapping[str, Spread], *, xlabel: str) -> np.ndarray:
         if any(lines):
             axis.legend(fontsize=8)
     return _drawn(figure)
+
+
+def bars(values: Mapping[str, Sequence[float]], *, ylabel: str) -> np.ndarray:
+    """A bar for each name, as high as its mean, with the standard deviation and each value as a dot.
+
+    Args:
+        values: name -> numbers, as of several seeds; one that is not finite is left out.
+    """
+    figure = _figure(1.6 + 0.9 * len(values), 3.4)
+    axis = figure.subplots()
+    for at, given in enumerate(values.values()):
+        found = np.asarray(given, float)
+        found = found[np.isfinite(found)]
+        if not found.size:
+            continue
+        spread = found.std(ddof=1) if found.size > 1 else None
+        axis.bar(at, found.mean(), 0.6, yerr=spread, capsize=4, color="0.75")
+        axis.plot(np.linspace(at - 0.12, at + 0.12, found.size), found, "o", ms=3, color="tab:blue")
+        axis.annotate(
+            f"{found.mean():.3g}",
+            (at - 0.3, found.mean()),
+            (1, 2),
+            fontsize=8,
+            textcoords="offset points",
+        )
+    axis.set_xticks(range(len(values)), list(values), fontsize=8)
+    axis.set(ylabel=ylabel)
+    axis.grid(axis="y", alpha=0.3)
+    axis.set_axisbelow(True)
+    return _drawn(figure)

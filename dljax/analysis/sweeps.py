@@ -1,4 +1,4 @@
-"""The picture of a sweep: its metrics over a number that was varied, such as accuracy over examples."""
+"""Pictures of a sweep: its metrics over a number that was varied, such as accuracy over examples, or as bars."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,3 +45,29 @@ def picture(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> np.ndar
             points = panels.setdefault(metric, {}).setdefault(line, [])
             points.append((float(row["knobs"][over]), values))
     return charts.against(dict(sorted(panels.items())), xlabel=over) if panels else None
+
+
+def bars(
+    rows: Sequence[Mapping[str, Any]], varied: Sequence[str], metrics: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Metric -> its chart: a bar for each configuration that has it."""
+    out = {}
+    for metric in metrics:
+        found = {}
+        for row in rows:
+            name = "\n".join(f"{knob} {row['knobs'][knob]}" for knob in varied) or "all seeds"
+            found[name] = row["metrics"].get(metric, {}).get("values", [])
+        if any(found.values()):
+            out[metric] = charts.bars(found, ylabel=metric)
+    return out
+
+
+def pictures(
+    rows: Sequence[Mapping[str, Any]], varied: Sequence[str], metrics: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Name of a file -> what it shows: "sweep" where a number was varied, else ``bars``."""
+    lines = picture(rows, varied)
+    if lines is not None:
+        return {"sweep": lines}
+    charts = bars(rows, varied, metrics)
+    return {metric.replace("/", "_"): chart for metric, chart in charts.items()}

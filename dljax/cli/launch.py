@@ -10,7 +10,7 @@ from dljax.cli.parsing import (
     parse_with_knobs,
     take_target,
 )
-from dljax.cli.runs import INIT
+from dljax.cli.runs import begun_with
 from dljax.code import Origin, default_workdir
 from dljax.errors import UserError
 from dljax.runtime import launch
@@ -44,6 +44,7 @@ def main(argv: list[str]) -> int:
         del target.rest[at - 1]
     options, path, knobs, words = parse_with_knobs(parser, [target.word, *target.rest])
     resolved = knobs.resolve(words, options.claim)
+    begun = begun_with(options.init, options.fresh)
     profile = load_profile(options.on)
     command = [sys.executable, "-m", "dljax", "train", str(path)]
     command += [f"--{name}={word}" for name, word in words.items()]
@@ -51,6 +52,7 @@ def main(argv: list[str]) -> int:
     command += [f"--on={options.on}"] if options.on else []
     command += ["--anyway"] if options.anyway else []
     command += [f"--init={options.init}"] if options.init else []
+    command += [f"--fresh={options.fresh}"] if options.fresh else []
     if not options.slurm:
         if options.dry_run:
             raise UserError("--dry-run goes with --slurm")
@@ -61,7 +63,6 @@ def main(argv: list[str]) -> int:
             "--processes is for this machine; with --slurm the profile's [launcher] says"
         )
     # The folder that `dljax train` would choose, named in the script so that a requeued job finds it.
-    begun = {INIT: str(options.init.resolve())} if options.init else {}
     workdir = options.workdir or default_workdir(Origin.of_file(path, {**resolved, **begun}))
     workdir = workdir.absolute()
     script = launch.slurm_script(profile, [*command, f"--workdir={workdir}"], workdir)

@@ -20,6 +20,7 @@ from dljax.cli import (
     listing,
     plan,
     predicting,
+    pretrained,
     sample,
     sweep,
     train,
@@ -49,6 +50,7 @@ COMMANDS = {
     "sweep": Command(sweep.main, sweep.SUMMARY),
     "import": Command(importing.main, importing.SUMMARY),
     "export": Command(exporting.main, exporting.SUMMARY),
+    "weights": Command(pretrained.main, pretrained.SUMMARY),
     "doctor": Command(doctor.main, doctor.SUMMARY),
     "launch": Command(launch.main, launch.SUMMARY),
 }

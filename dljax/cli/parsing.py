@@ -60,12 +60,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_init(parser: argparse.ArgumentParser) -> None:
-    """Add --init."""
+    """Add --init and --fresh."""
     parser.add_argument(
         "--init",
         type=Path,
         metavar="RUN|WEIGHTS",
         help="begin with the variables of another run's newest checkpoint, or of a file of weights",
+    )
+    parser.add_argument(
+        "--fresh",
+        default="",
+        metavar="LAYER[,LAYER]",
+        help="with --init: layers that begin fresh, as a head of other classes (--fresh output)",
     )
 
 

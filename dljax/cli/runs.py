@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dljax.cli.opening import open_experiment
 from dljax.code import PACKAGE, Origin, default_workdir, differing, lay_out
-from dljax.errors import UserError
+from dljax.errors import UserError, nearest
 from dljax.knobs import read_knobs
 from dljax.runtime.files import read_json
 from dljax.runtime.profile import Profile
 
 if TYPE_CHECKING:
-    from dljax.experiment import Experiment, Phase
+    from dljax.experiment import Experiment, Phase, Start
     from dljax.learner import State
     from dljax.runtime.execute import Jit
 
 # Key in a record's knobs, which no knob can have: seeds that were trained together (dljax sweep).
 SEEDS = "seeds together"
-# Another such key: the run that this one began from (dljax train --init).
-INIT = "--init"
+# Other such keys: the run that this one began from (dljax train --init), and what stayed fresh.
+INIT, FRESH = "--init", "--fresh"
 # Environment variable: the folder of stored code in front of this process's path.
 _STORED = "DLJAX_STORED_CODE"
 
@@ -129,6 +129,7 @@ def experiment_of_run(
     then = dict(record["knobs"])
     seeds = then.pop(SEEDS, [])
     begun = then.pop(INIT, None)  # a run that has begun needs no start
+    then.pop(FRESH, None)
     experiment = open_experiment(file, read_knobs(file).resolve({**then, **words}))
     assert experiment.origin
     if front and (names := differing(record["code"], experiment.origin.code)):
@@ -156,29 +157,41 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
 
 
-def begun_from(experiment: "Experiment", source: Path, workdir: Path | None) -> "Experiment":
+def begun_with(source: Path | None, fresh: str = "") -> dict[str, str]:
+    """What a record has among its knobs of a run that began from ``source``; nothing for None.
+
+    Raises:
+        UserError: ``fresh`` without a source.
+    """
+    if source is None:
+        if fresh:
+            raise UserError(f"--fresh {fresh} without --init: a run of its own is fresh altogether")
+        return {}
+    return {INIT: str(source.resolve()), **({FRESH: fresh} if fresh else {})}
+
+
+def begun_from(
+    experiment: "Experiment", source: Path, workdir: Path | None, fresh: str = ""
+) -> "Experiment":
     """The experiment, started from the variables of another run's newest checkpoint, or of a file.
 
     Args:
         source: a run's folder, or a file of weights of the experiment's one network.
         workdir: named for the new run, if one was. A run that has begun there, or in its default
             folder, goes on also where ``source`` is gone.
+        fresh: paths of layers that stay as they are initialized, with commas between, beside those
+            of the first phase's ``Anew``.
 
     Raises:
         UserError: ``source`` is neither.
     """
-    from dljax import weights
-    from dljax.cli.modules import entries_of, of_phase
     from dljax.experiment import Experiment
 
     first, *rest = experiment.phases
-    begin = weights.from_run(source)
-    if source.is_file():
-        begin = weights.load(source, entries_of(of_phase(first)))
-    first = dataclasses.replace(first, start=begin)
+    first = dataclasses.replace(first, start=_beginning(first, source, fresh))
     origin = experiment.origin
     assert origin is not None
-    origin = origin._replace(knobs={**origin.knobs, INIT: str(source.resolve())})
+    origin = origin._replace(knobs={**origin.knobs, **begun_with(source, fresh)})
     if (
         not source.is_file()
         and not ((workdir or default_workdir(origin)) / "record.json").is_file()
@@ -186,6 +199,42 @@ def begun_from(experiment: "Experiment", source: Path, workdir: Path | None) -> 
         read_record(source)
     made = Experiment(first, *rest, seed=experiment.seed)
     return made.of(origin, experiment.claim, (*experiment.apart, "init"))
+
+
+def _beginning(phase: "Phase", source: Path, fresh: str) -> "Start":
+    """The start of ``begun_from``."""
+    from flax.traverse_util import flatten_dict
+
+    from dljax import weights
+    from dljax.cli.modules import entries_of, of_phase
+    from dljax.experiment import Anew
+
+    layers = [name.strip("/") for name in fresh.split(",")] if fresh else []
+
+    def within(path: str, layer: str) -> bool:
+        return f"{path.partition('/')[2]}/".startswith(f"{layer}/")
+
+    def keep(path: str) -> bool:
+        own = isinstance(phase.start, Anew) and phase.start.paths(path)
+        return own or any(within(path, layer) for layer in layers)
+
+    begin = weights.from_run(source, keep=keep)
+    if source.is_file():
+        begin = weights.load(source, entries_of(of_phase(phase)), keep=keep)
+    if not layers:
+        return begin
+
+    def start(before: "State | None", state: "State") -> "State":
+        here = {
+            f"params/{p}" for tree in state.params.values() for p in flatten_dict(tree, sep="/")
+        }
+        for layer in layers:
+            if not any(within(path, layer) for path in here):
+                found = sorted({path.split("/")[1] for path in here})
+                raise UserError(f"--fresh {layer}: no such layer; {nearest(layer, found)}")
+        return begin(before, state)
+
+    return start
 
 
 class Opened(NamedTuple):

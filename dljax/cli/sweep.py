@@ -26,8 +26,8 @@ _DESCRIPTION = """Train FILE for every combination of the values given: a,b,c or
 range a:b (b is left out). Several seeds of a small net are trained together in one program, on
 the same batches, those of the first seed; --apart trains each by itself, data order included, and
 so does a sweep where one of them diverges. An interrupted sweep goes on with the same command.
-The table goes into the sweep's folder, and where a number is varied a picture of every metric over
-it, sweep.png."""
+A table has the mean and spread of every number. It goes into the sweep's folder, and so does a picture:
+where a number is varied every metric over it, else bars of the metrics that the claim is about."""
 
 _EXAMPLES = """
 dljax sweep experiments/convnets/lenet.py --lr 1e-3,3e-4 --seed 0:5
@@ -193,7 +193,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"a sweep of {runs:,} runs: at most {_MOST:,}; give fewer values")
     profile = load_profile(options.on)
     start(profile)
-    from dljax.analysis.sweeps import picture
+    from dljax.analysis.sweeps import pictures
     from dljax.runtime.pictures import store_picture
 
     build = open_file(file)
@@ -216,13 +216,13 @@ def main(argv: list[str]) -> int:
         for failure in rows[-1]["diverged"]:
             print(f"  {failure}")
     target = folder / "sweep.json"
-    drawn = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(target, json.dumps(rows, indent=1) + "\n")
         write_text(folder / "sweep.txt", table(rows, varied) + "\n")
-        if (chart := picture(rows, varied)) is not None:
-            drawn = store_picture(folder, "sweep", chart)
+        claim = knobs.claim(options.claim)
+        claimed = [expect.metric for expect in claim.expect] if claim else []
+        drawn = [store_picture(folder, *it) for it in pictures(rows, varied, claimed).items()]
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
     print(table(rows, varied))
@@ -237,7 +237,5 @@ def main(argv: list[str]) -> int:
             continue
         for expect, holds in row["verdict"].items():
             print(f"{'met' if holds else 'NOT MET'}: claim {row['claim']!r}, {expect}")
-    if drawn is not None:
-        print(drawn)
-    print(target)
+    print(*drawn, target, sep="\n")
     return 0

@@ -1,5 +1,6 @@
 """Transforms of images: the augmentations of the papers, drawn per example from its seed."""
 
+import functools
 import io
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from dljax.data.pipeline import Examples, Transform, uniform
 from dljax.data.sources import formats
+from dljax.errors import UserError
 
 # ImageNet's channel means and deviations, for pixels in 0..1
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -45,6 +47,46 @@ def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
         rows = top[:, None] + np.arange(h)
         at = np.arange(b)[:, None, None]
         return {**examples, "image": padded[at, rows[:, :, None], columns[:, None, :]]}
+
+    return apply
+
+
+@functools.lru_cache(maxsize=16)
+def _interpolation(old: int, new: int) -> np.ndarray:
+    """float32 [new, old]: weights of a triangle as wide as the coarser of the two grids."""
+    scale = old / new
+    center = (np.arange(new)[:, None] + 0.5) * scale
+    distance = np.abs(np.arange(old) + 0.5 - center) / max(scale, 1.0)
+    weight = np.maximum(0.0, 1.0 - distance)
+    return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+
+
+def resize(size: int) -> Transform:
+    """Images [b, h, w, c] to [b, size, size, c], bilinearly, as Pillow's ``Image.resize`` does.
+
+    Pixels have their centers at a half, and those beyond the border do not count; a smaller image
+    averages over all pixels that it covers. uint8 images are rounded to levels, float32 ones are not.
+    An image of that size stays as it is.
+
+    Raises:
+        UserError: a size below 1.
+    """
+    if size < 1:
+        raise UserError(f"images resized to {size} pixels: expected 1 or more")
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        image = examples["image"]
+        b, h, w, c = image.shape
+        if (h, w) == (size, size):
+            return examples
+
+        def level(x: np.ndarray) -> np.ndarray:
+            return np.floor(x + np.float32(0.5)) if image.dtype == np.uint8 else x
+
+        # As Pillow: along the rows first, rounded to levels in between.
+        wide = level(_interpolation(w, size) @ image.reshape(b * h, w, c).astype(np.float32))
+        tall = level(_interpolation(h, size) @ wide.reshape(b, h, size * c))
+        return {**examples, "image": tall.astype(image.dtype).reshape(b, size, size, c)}
 
     return apply
 

@@ -1,6 +1,7 @@
 """Combinators, Learner -> Learner; none of them knows what it wraps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -209,9 +210,29 @@ def freeze(
     """
 
     def labels(params: PyTree) -> PyTree:
-        def label(path, _):
-            return "frozen" if frozen("/".join(str(p.key) for p in path)) else "free"
-
-        return jax.tree_util.tree_map_with_path(label, params)
+        return _by_address(lambda at, _: "frozen" if frozen(at) else "free", params)
 
     return optax.partition({"free": tx, "frozen": optax.set_to_zero()}, labels)
+
+
+def scale_by_path(factor: Callable[[str], float]) -> optax.GradientTransformation:
+    """Multiply the update of each parameter by the ``factor`` of its path ("conv1/kernel").
+
+    Behind an optimizer this gives every layer a learning rate of its own, weight decay included:
+    discriminative fine-tuning, Howard & Ruder 2018, arXiv:1801.06146, section 3.2.
+
+        optax.chain(optax.adamw(lr), scale_by_path(lambda path: 0.7 ** layers_above(path)))
+    """
+
+    def update(updates: PyTree, state: optax.OptState, params: PyTree = None):
+        del params
+        return _by_address(lambda at, x: x * factor(at), updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def _by_address(function: Callable[[str, Any], Any], tree: PyTree) -> PyTree:
+    """The tree of ``function(path, leaf)``, a path being "conv1/kernel"."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: function("/".join(str(p.key) for p in path), leaf), tree
+    )

@@ -26,6 +26,7 @@ from jaxtyping import Array, Float
 
 from dljax.nn import forms
 from dljax.nn.forms import Padding
+from dljax.nn.phases import in_phases, spread
 
 _TOGETHER = 8  # images that are added up first
 
@@ -65,8 +66,26 @@ def shifted(
 @shifted.defjvp
 def _derivative(strides: tuple[int, int], primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x, kernel), (dx, dkernel) = primals, tangents
-    along_x = _sum(_places(dx, kernel, strides), [tap[None, None, None] for tap in _taps(kernel)])
+    along_x = _along_x(dx, kernel, strides)
     return shifted(x, kernel, strides), along_x + _along_kernel(x, dkernel, strides)
+
+
+def _along_x(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:
+    """The same sum, written so that its transpose for the image is a sum of slices too: of the output's
+    gradient, padded once, where that of slices would be a sum of padded maps.
+    """
+    p, q, _, c = kernel.shape
+    h, w = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], (p, q), strides, strict=True))
+    below, right = ((k - 1) // s for k, s in zip((p, q), strides, strict=True))
+    phases = in_phases(x, (h + below, w + right), strides)
+    taps, parts = kernel.reshape(p, q, c), []
+    for i in range(p):
+        for j in range(q):
+            (down, u), (across, v) = divmod(i, strides[0]), divmod(j, strides[1])
+            tap = taps[None, i, j][:, None, None]
+            parts.append(spread(phases[u][v], (down, across), (below, right)) * tap)
+    canvas = jnp.asarray(sum(parts))
+    return canvas[:, below : below + h, right : right + w]
 
 
 def _along_kernel(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:

@@ -1,4 +1,4 @@
-"""Pooling without overlap, with a gradient that is fast on CPU."""
+"""Max-pooling, with a gradient that is fast on CPU."""
 
 from functools import partial
 
@@ -9,20 +9,85 @@ from jaxtyping import Array, Float
 
 from dljax.nn import forms
 from dljax.nn.few_channels import batch_last
+from dljax.nn.forms import Padding
+from dljax.nn.phases import in_phases, spread
 
 
-def max_pool(x: Float[Array, "b h w c"], window: int = 2) -> Float[Array, "b p q c"]:
-    """Maximum over ``window`` x ``window`` tiles; rows and columns that do not fill one are dropped.
+def max_pool(
+    x: Float[Array, "b h w c"],
+    window: int = 2,
+    stride: int | None = None,
+    padding: str | int | Padding = "VALID",
+) -> Float[Array, "b p q c"]:
+    """Maximum over windows of ``window`` x ``window``; those that are not full are dropped.
 
-    Where several values of a tile are its maximum, the gradient is divided equally among them; in XLA's
+    Where several values of a window are its maximum, the gradient is divided equally among them; in XLA's
     own form, on accelerators and under ``DLJAX_PLAIN``, the first takes it.
+
+    Args:
+        stride: from one window to the next; by default they lie side by side.
+        padding: "SAME", "VALID", a width for all four sides, or ((top, bottom), (left, right)); what is
+            added is below every value.
     """
-    form = forms.of_pool(x.shape)
+    stride = stride or window
+    size, strides = (window, window), (stride, stride)
+    sides = forms.sides(padding, x.shape[1:3], size, strides)
+    form = forms.of_pool(x.shape, window, stride, sides)
     if form == "xla":
-        return nn.max_pool(x, (window, window), strides=(window, window))
+        return nn.max_pool(x, size, strides, sides)
+    if form == "windows":
+        x = jnp.pad(x, ((0, 0), *sides, (0, 0)), constant_values=-jnp.inf)
+        return windows_max(x, window, stride)
     if form == "batch last":
         return batch_last(lambda x: tiles_max(x, window), x)
     return tiles_max(x, window)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def windows_max(x: Float[Array, "b h w c"], window: int, stride: int) -> Float[Array, "b p q c"]:
+    """Maximum over windows that may overlap; its gradient compares, where XLA's is a loop over single values."""
+    out, *rest = _of_windows(x, window, stride)
+    for place in rest:
+        out = jnp.maximum(out, place)
+    return out
+
+
+@windows_max.defjvp
+def _derivative_of_windows(
+    window: int, stride: int, primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[Array, Array]:
+    (x,), (dx,) = primals, tangents
+    out = windows_max(x, window, stride)
+    form = partial(_tangent_of_windows, window, stride)
+    return out, jax.checkpoint(form, prevent_cse=False)(x, out, dx)
+
+
+def _tangent_of_windows(window: int, stride: int, x: Array, out: Array, dx: Array) -> Array:
+    """Mean of ``dx`` over each window's places that hold its maximum; its transpose is a sum of slices."""
+    count = sum((place == out).astype(dx.dtype) for place in _of_windows(x, window, stride))
+    (p, q), last = out.shape[1:3], (window - 1) // stride
+    blocks, strides, most = (p + last, q + last), (stride, stride), (last, last)
+    values, moves = (in_phases(y, blocks, strides) for y in (x, dx))
+    sides = ((0, 0), (last, last), (last, last), (0, 0))
+    maxima = jnp.pad(out, sides, constant_values=jnp.nan)  # which no value is equal to
+    parts = []
+    for i in range(window):
+        for j in range(window):
+            (down, u), (right, v) = divmod(i, stride), divmod(j, stride)
+            top, left = last - down, last - right
+            seen = maxima[:, top : top + blocks[0], left : left + blocks[1]]
+            at_hits = jnp.where(values[u][v] == seen, moves[u][v], 0)
+            parts.append(spread(at_hits, (down, right), most))
+    canvas = jnp.asarray(sum(parts))
+    return canvas[:, last : last + p, last : last + q] / count
+
+
+def _of_windows(x: Array, window: int, stride: int) -> list[Array]:
+    """For each place in a window, its values of all windows, [b, p, q, c]."""
+    h, w = (n - window + 1 for n in x.shape[1:3])
+    return [
+        x[:, i : i + h : stride, j : j + w : stride] for i in range(window) for j in range(window)
+    ]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

@@ -74,7 +74,10 @@ def winograd(
     sizes = [s + sum(sides) - r + 1 for s, sides in zip(x.shape[1:3], padding, strict=True)]
     down, across = (-(-size // m) for size in sizes)
     sides = [
-        (low, (n + 1) * m - s - low)  # one block more than tiles, for what the last one overlaps
+        (
+            low,
+            (n + _after(m, r)) * m - s - low,
+        )  # more blocks than tiles, for what the last overlaps
         for s, (low, _), n in zip(x.shape[1:3], padding, (down, across), strict=True)
     ]
     x = jnp.pad(x, ((0, 0), *sides, (0, 0)))
@@ -113,11 +116,6 @@ def _split(x: Array, axis: int) -> list[Array]:
     return [lax.squeeze(x, (axis,)) for x in lax.split(x, (1,) * x.shape[axis], axis)]
 
 
-def _old(x, m, r, axis):
-    n = x.shape[axis] // m - 1
-    return [lax.slice_in_dim(x, k, k + (n - 1) * m + 1, m, axis) for k in range(m + r - 1)]
-
-
 def _places(x: Array, m: int, r: int, axis: int) -> list[Array]:
     """The m + r - 1 places of each tile along ``axis``; tiles begin every m and overlap by r - 1.
 
@@ -126,6 +124,11 @@ def _places(x: Array, m: int, r: int, axis: int) -> list[Array]:
     """
     blocks = x.reshape(*x.shape[:axis], -1, m, *x.shape[axis + 1 :])
     parts = _split(blocks, axis + 1)
-    n = blocks.shape[axis] - 1
-    begin = [lax.slice_in_dim(part, 0, n, axis=axis) for part in parts]
-    return begin + [lax.slice_in_dim(part, 1, n + 1, axis=axis) for part in parts[: r - 1]]
+    n = blocks.shape[axis] - _after(m, r)
+    places = (divmod(k, m) for k in range(m + r - 1))
+    return [lax.slice_in_dim(parts[u], block, block + n, axis=axis) for block, u in places]
+
+
+def _after(m: int, r: int) -> int:
+    """Number of blocks of ``m`` after a tile's own that it overlaps."""
+    return (m + r - 2) // m

@@ -1,11 +1,12 @@
-"""Tasks that share a state: under other names, or on the output of a fixed model."""
+"""Tasks that share a state: under other names, side by side, or on the output of a fixed model."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 
-from dljax.types import Aux, Batch, Key, Params, Task, Variables
+from dljax.errors import UserError
+from dljax.types import Aux, Batch, Key, Loss, Params, Task, Variables
 
 
 def called(task: Task, **names: str) -> Task:
@@ -49,6 +50,54 @@ def called(task: Task, **names: str) -> Task:
         within(task.sample),
         within(task.check),
     )
+
+
+def beside(**tasks: Task) -> Task:
+    """Networks to be compared, learned on the same batches: ``beside(plain=task, robust=other)``.
+
+    Those of one kind begin with the same variables. Every number of a task is called by its name,
+    as "plain_accuracy".
+
+    Args:
+        tasks: name -> a task of one player, which is called so in the state.
+
+    Raises:
+        UserError: a task of several players.
+    """
+    for name, task in tasks.items():
+        if len(task.losses) != 1:
+            raise UserError(
+                f"{name} has the players {', '.join(task.losses)}: expected a task of one player"
+            )
+    named = {name: called(task, **{p: name for p in task.losses}) for name, task in tasks.items()}
+
+    def init(key: Key, batch: Batch):
+        pairs = [task.init(key, batch) for task in named.values()]
+        params, extra = (
+            {k: v for each in part for k, v in each.items()} for part in zip(*pairs, strict=True)
+        )
+        return params, extra
+
+    def numbered(name: str, loss: Loss) -> Loss:
+        def of(params: Params, extra, batch: Batch, key: Key):
+            value, aux = loss(params, extra, batch, key)
+            return value, Aux({f"{name}_{k}": x for k, x in aux.metrics.items()}, aux.extra)
+
+        return of
+
+    def evaluate(params: Params, extra, batch: Batch, key: Key):
+        return {
+            f"{name}_{metric}": mean
+            for name, task in named.items()
+            for metric, mean in task.evaluate(params, extra, batch, key).items()
+        }
+
+    def check(variables: Variables, batch: Batch) -> None:
+        for task in named.values():
+            task.check(variables, batch)
+
+    losses = {name: numbered(name, task.losses[name]) for name, task in named.items()}
+    return Task(init, losses, evaluate, check=check)
 
 
 def resting_on(task: Task, base: Task, see: Any, show: Any = None) -> Task:

@@ -190,7 +190,7 @@ def _filled(
     if len(wrong) > 3:
         faults.append(f"{len(wrong)} of other shapes in all")
     if faults:
-        raise UserError(f"{what}: {'; '.join(faults)}; keep= says what is to stay fresh")
+        raise UserError(f"{what}: {'; '.join(faults)}; keep= (--fresh) says what is to stay fresh")
 
     def placed(keys: Any, leaf: jax.Array) -> jax.Array:
         path = _path(keys)

@@ -3,9 +3,12 @@
     dljax train experiments/convnets/lenet.py
     dljax train experiments/convnets/lenet.py --claim mnist
     dljax sweep experiments/convnets/lenet.py --examples 20,60,200,600,1438 --seed 0:3 --apart
+    dljax import experiments/convnets/lenet.py WEIGHTS --dataset mnist --variant net --size 32
 
-Adam, cosine schedule. Images are shifted by up to ``shift`` pixels, where the paper distorts its own; so
-many ``examples`` are drawn (0: all). Digits take 20 seconds on one core, the others two or three minutes.
+Adam, cosine schedule. Training images are shifted by up to ``shift`` pixels, where the paper distorts
+its own; ``examples`` of them are drawn (0: all), for as many steps; all are enlarged to ``size`` pixels. The
+claim on digits takes 20 seconds on one core, the others two or three minutes. Imported, activatedgeek's
+lenet5_test_acc_0.991.pth has 99.08 % on MNIST.
 """
 
 from typing import Annotated, Literal
@@ -15,7 +18,7 @@ import optax
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import classifier, errors_by_class, saliency
 from dljax.analysis.predictions import Score
-from dljax.data import images, subset, transforms
+from dljax.data import images, subsets, transforms
 from dljax.data.datasets import digits, fashion_mnist, mnist
 from dljax.models.convnets import lenet
 from dljax.tasks.classification import classification
@@ -23,20 +26,14 @@ from dljax.tasks.classification import classification
 CLAIMS = {
     "digits": {"expect": "test/accuracy >= 0.98"},
     "mnist": {
-        "dataset": "mnist",
-        "epochs": 5,
-        "batch": 128,
-        "expect": "test/accuracy >= 0.99",
-        "published": "0.95 % error (LeCun 1998)",
+        "dataset": "mnist", "epochs": 5, "batch": 128,
+        "expect": "test/accuracy >= 0.99", "published": "0.95 % error (LeCun 1998)",
     },
     "fashion": {
-        "dataset": "fashion_mnist",
-        "epochs": 10,
-        "batch": 128,
-        "shift": 0,
+        "dataset": "fashion_mnist", "epochs": 10, "batch": 128, "shift": 0,
         "expect": "test/accuracy >= 0.90",
     },
-}
+}  # fmt: skip
 SMALL = {"variant": "tiny", "batch": 8}
 DATASETS = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist}
 
@@ -50,16 +47,18 @@ def experiment(
     lr: float = 2e-3,
     shift: Annotated[int, ">= 0"] = 2,
     examples: Annotated[int, ">= 0"] = 0,
+    size: Annotated[int, ">= 1"] = 28,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
     train, test = DATASETS[dataset].load(data=data, fake=fake)
-    shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), transforms.unit)
+    plain = transforms.chain(transforms.unit, images.resize(size))
+    shifted = transforms.chain(images.pad_crop_flip(shift, flip=False), plain)
     epoch = Pipeline(train, batch).steps  # of all examples
-    steps, some = epoch(epochs), subset.drawn(train, examples, seed)
+    steps, some = epoch(epochs), subsets.drawn(train, examples, seed)
     pipeline = Pipeline(some, batch, seed=seed, transform=shifted)
-    held_out = EvalSet(test, transforms.unit)
+    held_out = EvalSet(test, plain)
     task, names = classification(models.build(lenet, variant)), DATASETS[dataset].NAMES
     return Experiment(
         Phase(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, Dropout
+from dljax.nn import Conv, Dropout, max_pool
 
 # PyTorch's default for its layers, with which torchvision trained: uniform up to fan_in ** -0.5. It makes
 # the signal smaller from layer to layer, which He's does not (2015, arXiv:1502.01852).
@@ -52,7 +52,7 @@ class AlexNet(nn.Module):
             )
             x = jax.nn.relu(conv(x))
             if i in (1, 2, 5):
-                x = nn.max_pool(x, (3, 3), (2, 2))
+                x = max_pool(x, 3, 2)
         x = jnp.reshape(x, (x.shape[0], -1))
         for i, width in enumerate(self.hidden, 1):
             x = Dropout(self.dropout, name=f"dropout{i}")(x, train=train)

@@ -16,7 +16,7 @@ from flax.core import FrozenDict
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, ConvNorm, Dropout, neighborhood_mean
+from dljax.nn import Conv, ConvNorm, Dropout, max_pool, neighborhood_mean
 
 Layer = Callable[..., Any]
 # The authors' code: He et al. 2015, arXiv:1502.01852, fan-in form, cut at two deviations.
@@ -25,7 +25,7 @@ he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 
 def half(x: Array) -> Array:
     """3x3 maximum of stride 2."""
-    return nn.max_pool(x, (3, 3), (2, 2))
+    return max_pool(x, 3, 2)
 
 
 def chain(conv: Layer, name: str, x: Array, *layers: tuple[int, int, int]) -> Array:

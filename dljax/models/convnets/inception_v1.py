@@ -18,7 +18,7 @@ from flax.core import FrozenDict
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import ConvNorm, Dropout
+from dljax.nn import ConvNorm, Dropout, max_pool
 
 # The authors' later code: a normal distribution cut at two deviations.
 truncated = nn.initializers.truncated_normal(0.01)
@@ -45,7 +45,7 @@ def half(x: Float[Array, "b h w c"], window: int = 3) -> Float[Array, "b p q c"]
     PyTorch's ``ceil_mode``): 112, 56, 28, 14, 7.
     """
     bottom, right = ((window - n) % 2 for n in x.shape[1:3])
-    return nn.max_pool(x, (window, window), (2, 2), padding=((0, bottom), (0, right)))
+    return max_pool(x, window, 2, ((0, bottom), (0, right)))
 
 
 def average_to(x: Float[Array, "b h w c"], side: int) -> Float[Array, "b side side c"]:
@@ -81,7 +81,7 @@ class Inception(nn.Module):
         a = conv(one, name="one")(x)
         b = conv(three, (3, 3), name="three")(conv(three_reduce, name="three_reduce")(x))
         c = conv(five, size, name="five")(conv(five_reduce, name="five_reduce")(x))
-        d = conv(pool, name="pool")(nn.max_pool(x, (3, 3), padding="SAME"))
+        d = conv(pool, name="pool")(max_pool(x, 3, 1, "SAME"))
         return jnp.concatenate([a, b, c, d], -1)
 
 

@@ -16,7 +16,7 @@ from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
 from dljax.errors import UserError
-from dljax.nn import ConvNorm, Dropout, neighborhood_mean
+from dljax.nn import ConvNorm, Dropout, max_pool, neighborhood_mean
 
 Layer = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def truncated(deviation: float) -> nn.initializers.Initializer:
 
 def half(x: Array) -> Array:
     """3x3 maximum of stride 2."""
-    return nn.max_pool(x, (3, 3), (2, 2))
+    return max_pool(x, 3, 2)
 
 
 def zero_padded_mean(x: Array) -> Array:

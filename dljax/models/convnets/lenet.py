@@ -41,7 +41,8 @@ MODEL = LeNet5
 VARIANTS: dict[str, dict] = {
     "tiny": {"features": (2, 4), "hidden": (16, 12)},
     "5": {},
-    "net": {"padding": 0},  # PyTorch's tutorial "Training a Classifier", for color images of 32x32
+    # For images of 32x32, gray ones or, as in PyTorch's tutorial "Training a Classifier", in color.
+    "net": {"padding": 0},
 }
 # With biases: the dense-C3 28x28 form, and the tutorial's.
 PUBLISHED = {"5": 61_706, "net": 62_006}

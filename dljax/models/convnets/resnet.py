@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, batch_norm
+from dljax.nn import Conv, batch_norm, max_pool
 
 # He et al. 2015, arXiv:1502.01852, fan-out form.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -90,7 +90,7 @@ class ResNet(nn.Module):
         x = conv(self.width, (size, size), (stride, stride), padding=size // 2, name="conv1")(image)
         x = jax.nn.relu(batch_norm(train=train, name="bn1")(x))
         if self.stem == "imagenet":
-            x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+            x = max_pool(x, 3, 2, 1)
         for i, blocks in enumerate(self.stages):
             for j in range(blocks):
                 stride = 2 if i > 0 and j == 0 else 1

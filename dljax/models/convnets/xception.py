@@ -17,7 +17,7 @@ from flax.core import FrozenDict
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, DepthwiseConv, Dropout, batch_norm
+from dljax.nn import Conv, DepthwiseConv, Dropout, batch_norm, max_pool
 
 # He et al. 2015, arXiv:1502.01852, fan-out form.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -62,7 +62,7 @@ class Block(nn.Module):
             y = self.norm(name=f"bn{i}")(y)
         if self.pool is None:
             return x + y
-        y = nn.max_pool(y, (3, 3), (2, 2), padding=self.pool)
+        y = max_pool(y, 3, 2, self.pool)
         init = self.kernel_init
         conv = Conv(self.widths[-1], (1, 1), (2, 2), use_bias=False, kernel_init=init, name="skip")
         return y + self.norm(name="skip_bn")(conv(x))

@@ -1,0 +1,58 @@
+"""Parts of a set: some of its classes, some of its examples."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dljax.data.pipeline import Arrays
+from dljax.errors import UserError
+
+
+def of_classes(
+    source: Arrays, classes: Sequence[int], each: int | None = None, seed: int = 0
+) -> Arrays:
+    """The examples of some classes, labeled 0, 1, ... in the order of ``classes``.
+
+    Args:
+        source: ``label`` [n] integers, beside other arrays.
+        each: number of examples of every class, drawn by the seed; by default all, in the source's
+            order. A smaller number draws some of those that a larger one does.
+
+    Raises:
+        UserError: a class that has none, or fewer than ``each``.
+    """
+    label = np.asarray(source.arrays["label"])
+    rng, rows = np.random.default_rng(seed), []
+    for c in classes:
+        found = np.flatnonzero(label == c)
+        if len(found) < (each or 1):
+            raise UserError(
+                f"class {c} has {len(found)} examples: expected {each or 1} or more; the set has the "
+                f"classes {', '.join(map(str, np.unique(label)[:20]))}"
+            )
+        rows.append(found if each is None else rng.permutation(found)[:each])
+    at = np.sort(np.concatenate(rows))
+    order = np.argsort(classes)
+    new = order[np.searchsorted(np.asarray(classes)[order], label[at])].astype(label.dtype)
+    arrays = {name: array[at] for name, array in source.arrays.items()}
+    names = [source.names[c] for c in classes] if source.names else ()
+    return Arrays({**arrays, "label": new}, names)
+
+
+def drawn(source: Arrays, n: int, seed: int = 0) -> Arrays:
+    """``n`` examples of a set, drawn by a seed; of one seed, fewer are among the more.
+
+    Args:
+        n: their number; 0 for the whole set, as it is.
+
+    Raises:
+        UserError: fewer than none, or more than there are.
+    """
+    if not 0 <= n <= len(source):
+        raise UserError(
+            f"{n:,} examples of {len(source):,}: expected at most as many, or 0 for all"
+        )
+    if n == 0:
+        return source
+    at = np.random.default_rng([seed, len(source)]).permutation(len(source))[:n]
+    return Arrays({name: array[at] for name, array in source.arrays.items()}, source.names)
