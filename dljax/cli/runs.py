@@ -158,7 +158,7 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
 
 
 def begun_with(source: Path | None, fresh: str = "") -> dict[str, str]:
-    """What a record has among its knobs of a run that began from ``source``; nothing for None.
+    """The knobs in the record of a run that began from ``source``; none for None.
 
     Raises:
         UserError: ``fresh`` without a source.
