@@ -40,7 +40,7 @@ def experiment(
     variant: str = "small",
     epochs: float = 12,
     batch: int = 32,
-    lr: float = 0.02,
+    lr: float = 0.05,
     fall: float = 0.1,
     ema: float = 0.95,
     pad: int = 2,
