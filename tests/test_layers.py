@@ -6,7 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dljax.nn import Conv, ConvNorm, DepthwiseConv, Dropout, batch_norm, neighborhood_mean
+from dljax.nn import (
+    Conv,
+    ConvNorm,
+    DepthwiseConv,
+    Dropout,
+    batch_norm,
+    neighborhood_mean,
+    widened,
+)
 
 
 def test_batch_norm_by_hand():
@@ -86,6 +94,15 @@ def test_conv_norm_by_hand(key):
     np.testing.assert_allclose(layer.apply(variables, x).ravel(), [0, 2], rtol=1e-6)
     out, _ = layer.clone(train=True).apply(variables, x, mutable=["batch_stats"])
     np.testing.assert_allclose(out.ravel(), [0, 1], rtol=1e-6)
+
+
+def test_widened_convolutions():
+    """Features are multiplied, rounded and never none; what is given comes before the defaults."""
+    conv = widened(1 / 16, padding="VALID", train=True)
+    assert [conv(n).features for n in (64, 40, 25, 1)] == [4, 2, 2, 1]
+    assert (conv(64).padding, conv(64).train) == ("VALID", True)
+    given = conv(64, (1, 7), padding="SAME", name="long")
+    assert (given.kernel_size, given.padding, given.name) == ((1, 7), "SAME", "long")
 
 
 @pytest.mark.usefixtures("fast_forms")

@@ -9,7 +9,7 @@ from dljax import Arrays, EvalSet
 from dljax.analysis import classifier, pictures
 from dljax.errors import UserError
 from dljax.runtime.pictures import store_picture
-from dljax.types import Task
+from dljax.types import Task, Variables
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 1), (5, 4, 3, 3)])
@@ -121,3 +121,13 @@ def test_a_classifier_without_mistakes_says_so():
 
     assert look(0) == "no mistakes among 5 examples\n"
     assert look(1).ndim == 2
+
+
+def test_filters_of_a_layer_within_a_layer():
+    """One filter of weights 1, -1, 0, 0 and one of halves, in white, black and grays, eightfold."""
+    kernel = np.array([[[1, 0.5]], [[-1, 0.5]], [[0, 0.5]], [[0, 0.5]]]).reshape(2, 2, 1, 2)
+    variables = Variables({"model": {"stem": {"conv": {"kernel": kernel}}}}, {})
+    out = classifier.filters("stem/conv")(variables, None)
+    shown = out[4::8, 4::8]  # a pixel of each weight and of the gaps
+    expected = [[1, 1, 1, 1, 1, 1, 1], [1, 1, 0, 1, 0.75, 0.75, 1], [1, 0.5, 0.5, 1, 0.75, 0.75, 1]]
+    np.testing.assert_array_equal(shown[:3], expected)

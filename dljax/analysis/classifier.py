@@ -1,6 +1,8 @@
 """Looks at a trained classifier, and scores of its predictions."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
 
 import jax
 import numpy as np
@@ -15,9 +17,14 @@ def filters(layer: str = "conv1", player: str = "model") -> Look:
     """A look: the filters of a convolution on the image, as pictures.
 
     Args:
-        layer: its name among the player's parameters.
+        layer: its path among the player's parameters, as "conv1" or "stem/conv1".
     """
-    return lambda variables, key: pictures.filters(variables.params[player][layer]["kernel"])
+
+    def look(variables, key):
+        found = reduce(getitem, layer.split("/"), variables.params[player])
+        return pictures.filters(found["kernel"])
+
+    return look
 
 
 def mistakes(

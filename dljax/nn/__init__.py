@@ -5,6 +5,7 @@ unchanged. A layer of one or two architectures is written in their files.
 from dljax.nn.average import neighborhood_mean as neighborhood_mean
 from dljax.nn.conv import Conv as Conv
 from dljax.nn.conv_norm import ConvNorm as ConvNorm
+from dljax.nn.conv_norm import widened as widened
 from dljax.nn.dense import dense as dense
 from dljax.nn.depthwise import DepthwiseConv as DepthwiseConv
 from dljax.nn.dropout import Dropout as Dropout

@@ -42,3 +42,17 @@ class ConvNorm(nn.Module):
             name="conv",
         )
         return jax.nn.relu(batch_norm(train=self.train, name="bn", **self.norm)(conv(x)))
+
+
+def widened(width: float, **defaults: Any) -> Callable[..., ConvNorm]:
+    """A maker of ``ConvNorm`` modules that have ``width`` times the features asked for.
+
+    Args:
+        width: factor; the product is rounded, and 1 at least.
+        defaults: of ``ConvNorm``, where the maker is not given others.
+    """
+
+    def conv(features: int, *args: Any, **options: Any) -> ConvNorm:
+        return ConvNorm(max(1, round(features * width)), *args, **{**defaults, **options})
+
+    return conv

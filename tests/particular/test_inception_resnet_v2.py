@@ -25,6 +25,14 @@ def test_maps():
     assert {name: found[name] for name in expected} == expected
 
 
+def test_maps_of_the_small_form():
+    found = outputs(inception_resnet_v2, "small")
+    expected = {"conv1a": (30, 30, 8), "conv4a": (11, 11, 48), "mixed5b": (11, 11, 80)}
+    expected |= {"a1": (11, 11, 80), "b3": (5, 5, 272), "c1": (2, 2, 520)}
+    expected |= {"conv7b": (2, 2, 384), "output": (10,)}
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_residual_by_hand(key):
     """relu(x + scale (kernel relu(filter x) + bias)) of one pixel, in a branch of one convolution."""
     norm = {"use_scale": False, "use_bias": False, "epsilon": 0.0}

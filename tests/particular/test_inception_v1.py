@@ -29,6 +29,15 @@ def test_maps_of_table_1():
     assert {name: found[name] for name in expected} == expected
 
 
+def test_maps_of_the_small_form():
+    """A third of the paper's sides: 28, 14 and 7 became 16, 8 and 4."""
+    found = outputs(inception_v1, "small")
+    expected = {"conv1": (32, 32, 16), "conv3": (16, 16, 48)}
+    expected |= {"inception3b": (16, 16, 120), "inception4e": (8, 8, 208)}
+    expected |= {"inception5b": (4, 4, 256), "output": (10,)}
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_pooling_rounds_up():
     """The last window of 3 from 6 pixels has two of them; from 5 pixels none is left over."""
     x = jnp.arange(6.0)[None, :, None, None] * jnp.ones((1, 1, 5, 1))

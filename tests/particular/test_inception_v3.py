@@ -30,6 +30,14 @@ def test_maps_of_table_1():
     assert {name: found[name] for name in expected} == expected
 
 
+def test_maps_of_the_small_form():
+    found = outputs(inception_v3, "small")
+    expected = {"conv1a": (30, 30, 8), "conv2b": (28, 28, 16), "conv4a": (11, 11, 48)}
+    expected |= {"a0": (11, 11, 72), "reduction_a": (5, 5, 192), "b1": (5, 5, 192)}
+    expected |= {"reduction_b": (2, 2, 320), "c0": (2, 2, 512), "output": (10,)}
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_head_is_in_training_alone():
     module, params, extra, inputs = tiny(inception_v3)
     variables = {"params": params, **extra}

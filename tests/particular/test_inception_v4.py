@@ -17,3 +17,10 @@ def test_maps_of_figure_9():
         "output": (1000,),
     }
     assert {name: found[name] for name in expected} == expected
+
+
+def test_maps_of_the_small_form():
+    found = outputs(inception_v4, "small")
+    expected = {"stem": (11, 11, 96), "a0": (11, 11, 96), "reduction_a": (5, 5, 256)}
+    expected |= {"b0": (5, 5, 256), "reduction_b": (2, 2, 384), "c0": (2, 2, 384)}
+    assert {name: found[name] for name in expected} == expected

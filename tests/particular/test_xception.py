@@ -24,6 +24,13 @@ def test_maps_of_figure_5():
     assert {name: found[name] for name in expected} == expected
 
 
+def test_maps_of_the_small_form():
+    found = outputs(xception, "small")
+    expected = {"conv1": (30, 30, 16), "conv2": (28, 28, 32), "entry0": (14, 14, 64)}
+    expected |= {"entry1": (7, 7, 128), "middle1": (4, 4, 192), "sepconv4": (2, 2, 512)}
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_36_layers_in_14_modules():
     """Section 3; shortcuts do not count, and the ends of the flows are modules of their own."""
     shapes = jax.eval_shape(

@@ -16,7 +16,7 @@ from flax.core import FrozenDict
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, ConvNorm, Dropout, max_pool, neighborhood_mean
+from dljax.nn import Conv, Dropout, max_pool, neighborhood_mean, widened
 
 Layer = Callable[..., Any]
 # The authors' code: He et al. 2015, arXiv:1502.01852, fan-in form, cut at two deviations.
@@ -122,6 +122,8 @@ class InceptionResNetV2(nn.Module):
         modules: number of modules A, B and C.
         scales: of their residuals; the last C adds its own unscaled and without ReLU.
         width: factor of all channels.
+        strides: of the stem's first convolution and of its two poolings; a pooling of stride 1 is left
+            out.
         dropout: before the output; Fig. 15 keeps 0.8.
         norm: options of ``batch_norm``.
     """
@@ -130,6 +132,7 @@ class InceptionResNetV2(nn.Module):
     scales: tuple[float, float, float] = (0.17, 0.1, 0.2)
     classes: int = 1000
     width: float = 1.0
+    strides: tuple[int, int, int] = (2, 2, 2)
     dropout: float = 0.2
     norm: Mapping[str, Any] = FrozenDict(epsilon=1e-3)
     kernel_init: nn.initializers.Initializer = he_normal
@@ -137,18 +140,15 @@ class InceptionResNetV2(nn.Module):
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b classes"]:
         init = self.kernel_init
-
-        def conv(features: int, *args: Any, **options: Any) -> ConvNorm:
-            features = max(1, round(features * self.width))
-            options = {"kernel_init": init, "norm": self.norm, "train": train, **options}
-            return ConvNorm(features, *args, **options)
-
+        conv = widened(self.width, kernel_init=init, norm=self.norm, train=train)
         (a, b, c), (scale_a, scale_b, scale_c) = self.modules, self.scales
-        x = conv(32, (3, 3), (2, 2), "VALID", name="conv1a")(image)
+        stride, *pooled = self.strides
+        x = conv(32, (3, 3), (stride, stride), "VALID", name="conv1a")(image)
         x = conv(32, (3, 3), (1, 1), "VALID", name="conv2a")(x)
-        x = half(conv(64, (3, 3), name="conv2b")(x))
-        x = conv(80, name="conv3b")(x)
-        x = half(conv(192, (3, 3), (1, 1), "VALID", name="conv4a")(x))
+        x = conv(64, (3, 3), name="conv2b")(x)
+        x = conv(80, name="conv3b")(half(x) if pooled[0] > 1 else x)
+        x = conv(192, (3, 3), (1, 1), "VALID", name="conv4a")(x)
+        x = half(x) if pooled[1] > 1 else x
         x = Mixed5b(conv, name="mixed5b")(x)
         for i in range(a):
             x = Residual(conv, A, scale_a, init, name=f"a{i}")(x)
@@ -167,7 +167,15 @@ class InceptionResNetV2(nn.Module):
 
 MODEL = InceptionResNetV2
 VARIANTS: dict[str, dict] = {
-    "tiny": {"modules": (1, 1, 1), "width": 1 / 32, "classes": 10},
+    "tiny": {"modules": (1, 1, 1), "width": 1 / 32, "strides": (2, 1, 1), "classes": 10},
+    # For images of 32 pixels: maps of 11, 5 and 2, a quarter of the channels, a fifth of the modules.
+    "small": {
+        "modules": (2, 4, 2),
+        "width": 1 / 4,
+        "strides": (1, 2, 1),
+        "dropout": 0.0,
+        "classes": 10,
+    },
     "timm": {},
     "keras": {
         "dropout": 0.0,
@@ -181,6 +189,6 @@ STATE = {"timm": 60_544, "keras": 60_544}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two color images of 299x299 pixels, 75x75 for "tiny"."""
-    side = 75 if variant == "tiny" else 299
+    """Two color images of 299x299 pixels, 32x32 for "tiny" and "small"."""
+    side = 32 if variant in ("tiny", "small") else 299
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

@@ -109,6 +109,8 @@ class InceptionV1(nn.Module):
 
     Attributes:
         stem: channels of its three convolutions.
+        strides: of the stem's first convolution and of its two poolings; a pooling of stride 1 is left
+            out.
         stages: rows of Table 1 for each module.
         auxiliary: modules of the second stage after which there is an auxiliary head (4a and 4d).
         head: channels of the convolution and of the hidden layer of an auxiliary head.
@@ -119,6 +121,7 @@ class InceptionV1(nn.Module):
     """
 
     stem: tuple[int, int, int] = (64, 64, 192)
+    strides: tuple[int, int, int] = (2, 2, 2)
     stages: tuple[tuple[Row, ...], ...] = TABLE
     auxiliary: tuple[int, ...] = ()
     head: tuple[int, int] = (128, 1024)
@@ -135,9 +138,11 @@ class InceptionV1(nn.Module):
         """Logits; in training, where there are auxiliary heads, (logits, first head's, second's)."""
         conv = partial(ConvNorm, train=train, kernel_init=truncated, norm=self.norm)
         first, second, third = self.stem
-        x = conv(first, (7, 7), (2, 2), padding=3, name="conv1")(image)
-        x = conv(second, name="conv2")(half(x))
-        x = half(conv(third, (3, 3), name="conv3")(x))
+        stride, *pooled = self.strides
+        x = conv(first, (7, 7), (stride, stride), padding=3, name="conv1")(image)
+        x = half(x) if pooled[0] > 1 else x
+        x = conv(third, (3, 3), name="conv3")(conv(second, name="conv2")(x))
+        x = half(x) if pooled[1] > 1 else x
         others: list[Array] = []
         for i, rows in enumerate(self.stages):
             if i > 0:
@@ -164,6 +169,16 @@ VARIANTS: dict[str, dict] = {
         "head": (2, 16),
         "classes": 10,
     },
+    # For images of 32 pixels: maps of 16, 8 and 4, a quarter of the channels, without the last Dropout.
+    "small": {
+        "stem": (16, 16, 48),
+        "strides": (1, 2, 1),
+        "stages": tuple(tuple(tuple(n // 4 for n in row) for row in rows) for rows in TABLE),
+        "auxiliary": (0, 3),
+        "head": (32, 256),
+        "dropout": 0.0,
+        "classes": 10,
+    },
     "torchvision": {},
     "torchvision-auxiliary": {"auxiliary": (0, 3)},
     "5x5": {"large": 5, "dropout": 0.4, "auxiliary": (0, 3)},
@@ -178,6 +193,6 @@ STATE = {"torchvision": 14_560, "torchvision-auxiliary": 15_072, "5x5": 15_072}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two color images of 224x224 pixels, 32x32 for "tiny"."""
-    side = 32 if variant == "tiny" else 224
+    """Two color images of 224x224 pixels, 32x32 for "tiny" and "small"."""
+    side = 32 if variant in ("tiny", "small") else 224
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

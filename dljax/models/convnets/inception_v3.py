@@ -16,7 +16,7 @@ from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
 from dljax.errors import UserError
-from dljax.nn import ConvNorm, Dropout, max_pool, neighborhood_mean
+from dljax.nn import Dropout, max_pool, neighborhood_mean, widened
 
 Layer = Callable[..., Any]
 
@@ -168,6 +168,8 @@ class InceptionV3(nn.Module):
         auxiliary: window and stride of the average, and kernel of the convolution, of the auxiliary
             head; None for a network without.
         width: factor of all channels (the authors' depth multiplier).
+        strides: of the stem's first convolution and of its two poolings; a pooling of stride 1 is left
+            out.
         dropout: before the output.
         norm: options of ``batch_norm``.
         average: 3x3 average of the modules.
@@ -179,6 +181,7 @@ class InceptionV3(nn.Module):
     auxiliary: tuple[int, int, int] | None = None
     classes: int = 1000
     width: float = 1.0
+    strides: tuple[int, int, int] = (2, 2, 2)
     dropout: float = 0.5
     norm: Mapping[str, Any] = FrozenDict(epsilon=1e-3)
     average: Layer = zero_padded_mean
@@ -189,23 +192,15 @@ class InceptionV3(nn.Module):
         self, image: Float[Array, "b h w c"], *, train: bool
     ) -> Float[Array, "b classes"] | tuple[Float[Array, "b classes"], ...]:
         """Logits; in training, where there is an auxiliary head, (logits, its logits)."""
-
-        def conv(features: int, *args: Any, **options: Any) -> ConvNorm:
-            features = max(1, round(features * self.width))
-            options = {
-                "kernel_init": self.kernel_init,
-                "norm": self.norm,
-                "train": train,
-                **options,
-            }
-            return ConvNorm(features, *args, **options)
-
-        average = self.average
-        x = conv(32, (3, 3), (2, 2), "VALID", name="conv1a")(image)
+        given = {"kernel_init": self.kernel_init, "norm": self.norm, "train": train}
+        conv, average = widened(self.width, **given), self.average
+        stride, *pooled = self.strides
+        x = conv(32, (3, 3), (stride, stride), "VALID", name="conv1a")(image)
         x = conv(32, (3, 3), (1, 1), "VALID", name="conv2a")(x)
-        x = half(conv(64, (3, 3), name="conv2b")(x))
-        x = conv(80, name="conv3b")(x)
-        x = half(conv(192, (3, 3), (1, 1), "VALID", name="conv4a")(x))
+        x = conv(64, (3, 3), name="conv2b")(x)
+        x = conv(80, name="conv3b")(half(x) if pooled[0] > 1 else x)
+        x = conv(192, (3, 3), (1, 1), "VALID", name="conv4a")(x)
+        x = half(x) if pooled[1] > 1 else x
         for i, pool in enumerate(self.a):
             x = InceptionA(conv, average, pool, name=f"a{i}")(x)
         x = ReductionA(conv, name="reduction_a")(x)
@@ -233,6 +228,18 @@ VARIANTS: dict[str, dict] = {
         "auxiliary": (3, 1, 1),
         "classes": 10,
         "width": 1 / 32,
+        "strides": (2, 1, 1),
+    },
+    # For images of 32 pixels: maps of 11, 5 and 2, a quarter of the channels, fewer modules.
+    "small": {
+        "a": (64,),
+        "b": (128, 192),
+        "c": 1,
+        "auxiliary": (3, 2, 2),
+        "classes": 10,
+        "width": 1 / 4,
+        "strides": (1, 2, 1),
+        "dropout": 0.0,
     },
     "torchvision": {},
     "torchvision-auxiliary": {"auxiliary": (5, 3, 5)},
@@ -253,6 +260,6 @@ STATE = {"torchvision": 34_432, "torchvision-auxiliary": 36_224, "keras": 34_432
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two color images of 299x299 pixels, 75x75 for "tiny"."""
-    side = 75 if variant == "tiny" else 299
+    """Two color images of 299x299 pixels, 32x32 for "tiny" and "small"."""
+    side = 32 if variant in ("tiny", "small") else 299
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

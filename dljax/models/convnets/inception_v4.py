@@ -13,16 +13,16 @@ from flax.core import FrozenDict
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import ConvNorm, Dropout, max_pool, neighborhood_mean
+from dljax.nn import Dropout, max_pool, neighborhood_mean, widened
 
 Layer = Callable[..., Any]
 # The authors' code: He et al. 2015, arXiv:1502.01852, fan-in form, cut at two deviations.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 
 
-def half(x: Array) -> Array:
-    """3x3 maximum of stride 2."""
-    return max_pool(x, 3, 2)
+def maximum(x: Array, stride: int = 2) -> Array:
+    """Maximum over 3x3 windows."""
+    return max_pool(x, 3, stride)
 
 
 def chain(conv: Layer, name: str, x: Array, *layers: tuple[int, int, int]) -> Array:
@@ -36,22 +36,24 @@ class Stem(nn.Module):
     """299x299x3 to 35x35x384 (Fig. 3)."""
 
     conv: Layer
+    strides: tuple[int, int, int]
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b p q d"]:
         conv = self.conv
-        x = conv(32, (3, 3), (2, 2), "VALID", name="conv0")(image)
+        first, second, third = self.strides
+        x = conv(32, (3, 3), (first, first), "VALID", name="conv0")(image)
         x = conv(32, (3, 3), (1, 1), "VALID", name="conv1")(x)
         x = conv(64, (3, 3), name="conv2")(x)
-        strided = conv(96, (3, 3), (2, 2), "VALID", name="conv3")(x)
-        x = jnp.concatenate([half(x), strided], -1)
+        strided = conv(96, (3, 3), (second, second), "VALID", name="conv3")(x)
+        x = jnp.concatenate([maximum(x, second), strided], -1)
         short = chain(conv, "branch0", x, (64, 1, 1))
         short = conv(96, (3, 3), (1, 1), "VALID", name="branch0_1")(short)
         long = chain(conv, "branch1", x, (64, 1, 1), (64, 1, 7), (64, 7, 1))
         long = conv(96, (3, 3), (1, 1), "VALID", name="branch1_3")(long)
         x = jnp.concatenate([short, long], -1)
-        strided = conv(192, (3, 3), (2, 2), "VALID", name="conv4")(x)
-        return jnp.concatenate([strided, half(x)], -1)
+        strided = conv(192, (3, 3), (third, third), "VALID", name="conv4")(x)
+        return jnp.concatenate([strided, maximum(x, third)], -1)
 
 
 class InceptionA(nn.Module):
@@ -80,7 +82,7 @@ class ReductionA(nn.Module):
         three = conv(384, (3, 3), (2, 2), "VALID", name="branch0_0")(x)
         five = chain(conv, "branch1", x, (192, 1, 1), (224, 3, 3))
         five = conv(256, (3, 3), (2, 2), "VALID", name="branch1_2")(five)
-        return jnp.concatenate([three, five, half(x)], -1)
+        return jnp.concatenate([three, five, maximum(x)], -1)
 
 
 class InceptionB(nn.Module):
@@ -111,7 +113,7 @@ class ReductionB(nn.Module):
         three = conv(192, (3, 3), (2, 2), "VALID", name="branch0_1")(three)
         seven = chain(conv, "branch1", x, (256, 1, 1), (256, 1, 7), (320, 7, 1))
         seven = conv(320, (3, 3), (2, 2), "VALID", name="branch1_3")(seven)
-        return jnp.concatenate([three, seven, half(x)], -1)
+        return jnp.concatenate([three, seven, maximum(x)], -1)
 
 
 class InceptionC(nn.Module):
@@ -139,6 +141,7 @@ class InceptionV4(nn.Module):
     Attributes:
         modules: number of modules A, B and C.
         width: factor of all channels.
+        strides: of the three reductions of the stem.
         dropout: before the output; the figure keeps 0.8.
         norm: options of ``batch_norm``.
     """
@@ -146,18 +149,15 @@ class InceptionV4(nn.Module):
     modules: tuple[int, int, int] = (4, 7, 3)
     classes: int = 1000
     width: float = 1.0
+    strides: tuple[int, int, int] = (2, 2, 2)
     dropout: float = 0.2
     norm: Mapping[str, Any] = FrozenDict(epsilon=1e-3)
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b classes"]:
-        def conv(features: int, *args: Any, **options: Any) -> ConvNorm:
-            features = max(1, round(features * self.width))
-            options = {"kernel_init": he_normal, "norm": self.norm, "train": train, **options}
-            return ConvNorm(features, *args, **options)
-
+        conv = widened(self.width, kernel_init=he_normal, norm=self.norm, train=train)
         a, b, c = self.modules
-        x = Stem(conv, name="stem")(image)
+        x = Stem(conv, self.strides, name="stem")(image)
         for i in range(a):
             x = InceptionA(conv, name=f"a{i}")(x)
         x = ReductionA(conv, name="reduction_a")(x)
@@ -173,7 +173,15 @@ class InceptionV4(nn.Module):
 
 MODEL = InceptionV4
 VARIANTS: dict[str, dict] = {
-    "tiny": {"modules": (1, 1, 1), "width": 1 / 48, "classes": 10},
+    "tiny": {"modules": (1, 1, 1), "width": 1 / 48, "strides": (2, 1, 1), "classes": 10},
+    # For images of 32 pixels: maps of 11, 5 and 2, a quarter of the channels, one module of each kind.
+    "small": {
+        "modules": (1, 1, 1),
+        "width": 1 / 4,
+        "strides": (1, 1, 2),
+        "dropout": 0.0,
+        "classes": 10,
+    },
     "4": {},
 }
 PUBLISHED = {"4": 42_679_816}  # timm's, with BatchNorm's scale
@@ -181,6 +189,6 @@ STATE = {"4": 63_168}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two color images of 299x299 pixels, 75x75 for "tiny"."""
-    side = 75 if variant == "tiny" else 299
+    """Two color images of 299x299 pixels, 32x32 for "tiny" and "small"."""
+    side = 32 if variant in ("tiny", "small") else 299
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}

@@ -73,6 +73,7 @@ class Xception(nn.Module):
 
     Attributes:
         stem: channels of the first two convolutions.
+        stride: of the first.
         entry: of the blocks of the entry flow.
         middle: number of blocks of the middle flow.
         exit: channels of the last block, and of the two separable convolutions after it.
@@ -82,6 +83,7 @@ class Xception(nn.Module):
     """
 
     stem: tuple[int, int] = (32, 64)
+    stride: int = 2
     entry: tuple[int, ...] = (128, 256, 728)
     middle: int = 8
     exit: tuple[int, int, int] = (1024, 1536, 2048)
@@ -98,7 +100,7 @@ class Xception(nn.Module):
         separable = partial(SeparableConv, kernel_init=init)
         block = partial(Block, norm=norm, kernel_init=init)
 
-        x = conv(self.stem[0], strides=(2, 2), name="conv1")(image)
+        x = conv(self.stem[0], strides=(self.stride, self.stride), name="conv1")(image)
         x = jax.nn.relu(norm(name="bn1")(x))
         x = jax.nn.relu(norm(name="bn2")(conv(self.stem[1], name="conv2")(x)))
         for i, width in enumerate(self.entry):
@@ -122,6 +124,16 @@ class Xception(nn.Module):
 MODEL = Xception
 VARIANTS: dict[str, dict] = {
     "tiny": {"stem": (2, 3), "entry": (3, 4), "middle": 1, "exit": (5, 6, 8), "classes": 10},
+    # For images of 32 pixels: maps of 28, 14, 7, 4 and 2, fewer channels, two blocks in the middle.
+    "small": {
+        "stem": (16, 32),
+        "stride": 1,
+        "entry": (64, 128, 192),
+        "middle": 2,
+        "exit": (256, 384, 512),
+        "dropout": 0.0,
+        "classes": 10,
+    },
     "paper": {},
     "timm": {
         "norm": {"epsilon": 1e-5},
@@ -134,6 +146,6 @@ STATE = {"paper": 54_528, "timm": 54_528}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
-    """Two color images of 299x299 pixels, 17x17 for "tiny"."""
-    side = 17 if variant == "tiny" else 299
+    """Two color images of 299x299 pixels, 32x32 for "small", 17x17 for "tiny"."""
+    side = {"tiny": 17, "small": 32}.get(variant, 299)
     return {"image": ShapeDtypeStruct((2, side, side, 3), jnp.float32)}
