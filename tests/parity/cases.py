@@ -3,7 +3,9 @@
 import numpy as np
 
 GPT2 = {"vocabulary": 41, "context": 24, "layers": 3, "heads": 4, "features": 32}
-LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}
+LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}  # and the vanilla net's and the GRU's
+# Lengths of three sequences of five times and four features.
+LENGTHS = (5, 2, 3)
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
@@ -21,6 +23,10 @@ SHORT_RESNET_V2 = {"modules": (1, 2, 2)}
 
 def tokens() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 41, (2, 20)).astype(np.int32)
+
+
+def sequences() -> np.ndarray:
+    return np.random.default_rng(2).normal(size=(3, 5, 4)).astype(np.float32)
 
 
 def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
