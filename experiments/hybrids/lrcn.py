@@ -31,9 +31,9 @@ def experiment(
     *,
     variant: str = "small",
     frames: Annotated[int, ">= 1"] = 6,
-    epochs: float = 12,
+    epochs: float = 15,
     batch: int = 32,
-    lr: float = 2e-3,
+    lr: float = 4e-3,
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:

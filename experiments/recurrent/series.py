@@ -55,7 +55,6 @@ def experiment(
     steps: int = 2000,
     batch: int = 64,
     lr: float = 3e-3,
-    hidden: int = 64,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
@@ -64,8 +63,7 @@ def experiment(
     relative = dataset == "etth1"
     train, test = (SeriesWindows(x, past, ahead, relative) for x in (found.train, found.test))
     validation = EvalSet(SeriesWindows(found.validation, past, ahead, relative))
-    sizes = {"outputs": ahead} if variant == "tiny" else {"outputs": ahead, "hidden": hidden}
-    task = forecasting(models.build(recurrent, variant, **sizes))
+    task = forecasting(models.build(recurrent, variant, outputs=ahead))
     scores = Scores(task, EvalSet(test), train, series.SEASON[dataset])
     rate = optax.cosine_decay_schedule(lr, steps)
     return Experiment(
