@@ -2,7 +2,6 @@
 
 import flax.linen as nn
 import jax
-import numpy as np
 import pytest
 
 from dljax.analysis.sentences import Mistakes
@@ -13,7 +12,7 @@ from dljax.errors import UserError
 from dljax.tasks.sentences import sentence_classification
 from dljax.types import Variables
 
-TRAIN = "1 a fine film\n0 Bad , bad film\n1 caf\u00e9\n"
+TRAIN = "1 a fine film\n0 Bad , bad film ,\n1 caf\u00e9 a\n"
 
 
 @pytest.fixture
@@ -25,11 +24,12 @@ def sst2(tmp_path):
 
 def test_sentences_are_filled_up_with_a_token_of_no_word(sst2):
     found = sentences.load("sst2", sst2)
-    assert found.vocabulary.words[:3] == (FILL, "bad", "film")
+    # In order of frequency, then of the alphabet; "fine" and the other word occur once.
+    assert found.vocabulary.words == (FILL, ",", "a", "bad", "film", "<unk>")
     tokens = found.train.arrays["tokens"]
-    assert tokens.shape == (3, 4) and found.train.arrays["label"].tolist() == [1, 0, 1]
-    assert (tokens > 0).sum(1).tolist() == [3, 4, 1]
-    assert shown(tokens[1], found.vocabulary) == "bad , bad film"
+    assert tokens.shape == (3, 5) and found.train.arrays["label"].tolist() == [1, 0, 1]
+    assert (tokens > 0).sum(1).tolist() == [3, 5, 2]
+    assert shown(tokens[1], found.vocabulary) == "bad , bad film ,"
     # A word that the training split has not.
     assert shown(found.test.arrays["tokens"][0], found.vocabulary) == "a <unk> film"
 
@@ -58,25 +58,21 @@ def test_lines_are_refused_in_words(sst2, tmp_path):
 def test_scipys_sentences_are_apart():
     """No sentence is in two splits, nor twice in one; and they are English about the subject."""
     found = docstrings.load()
-    rows = np.concatenate([part.arrays["tokens"] for part in found[:3]])
-    texts = [shown(row, found.vocabulary) for row in rows]
-    assert len(texts) > 3000 and len(found.test) > 200
-    known = {text for text in texts if "<unk>" not in text}
-    assert len(known) > 0.6 * len(texts)
-    train = {shown(row, found.vocabulary) for row in found.train.arrays["tokens"]}
-    assert len(train) == len(found.train)
+    texts, _, _ = docstrings._sentences()
+    assert len(set(texts)) == len(texts) == sum(map(len, found[:3])) > 3000
+    assert len(found.test) > 200 and len(found.validation) > 200
     assert set(found.train.arrays["label"]) == set(found.test.arrays["label"]) == set(range(7))
     assert any("eigenvalue" in text for text in texts)
 
 
 class Bag(nn.Module):
-    """The number of words 1, as the logit of class 1."""
+    """The number of words "bad", as the logit of class 1."""
 
     vocabulary: int = 9
 
     @nn.compact
     def __call__(self, tokens, *, train: bool):
-        ones = (tokens == 1).sum(-1).astype("float32")
+        ones = (tokens == 3).sum(-1).astype("float32")
         return jax.numpy.stack([0.5 + 0 * ones, ones], -1)
 
 
@@ -87,13 +83,13 @@ def test_the_surest_mistakes_come_first(sst2):
     lines = look(Variables({"model": {}}, {"model": {}}), jax.random.key(0)).splitlines()
     # "bad , bad film" has two of them and is taken for positive; the other two are negative at 62 %.
     assert lines[0] == "0 of 3 right; of the others, the surest:"
-    assert lines[1] == "negative as positive (82 %): bad , bad film"
-    assert lines[2] == "positive as negative (62 %): a fine film"
+    assert lines[1] == "negative as positive (82 %): bad , bad film ,"
+    assert lines[2] == "positive as negative (62 %): a <unk> film"
 
 
 def test_a_vocabulary_that_is_too_small_is_refused(sst2):
     found = sentences.load("sst2", sst2)
-    task = sentence_classification(Bag(4))
+    task = sentence_classification(Bag(5))
     batch = next(EvalSet(found.train).batches(3))
-    with pytest.raises(UserError, match="none of the model's 4"):
+    with pytest.raises(UserError, match="none of the model's 5"):
         task.check(Variables({"model": {}}, {"model": {}}), batch)

@@ -52,7 +52,7 @@ def experiment(
     variant: str = "series",
     past: int = 100,
     ahead: int = 84,
-    steps: int = 2000,
+    steps: int = 800,
     batch: int = 64,
     lr: float = 3e-3,
     data: str = "",

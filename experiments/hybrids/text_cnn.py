@@ -39,7 +39,7 @@ def experiment(
     *,
     dataset: Literal["docstrings", "trec", "sst2"] = "docstrings",
     variant: str = "rand",
-    epochs: float = 6,
+    epochs: float = 10,
     batch: int = 50,
     lr: float = 1e-3,
     dropout: float = 0.5,

@@ -1,5 +1,6 @@
 """Labeled sentences as numbers: filled up to one length with the token 0."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,8 +39,14 @@ class SentenceSet(NamedTuple):
 
 
 def vocabulary_of(texts: Sequence[str]) -> Words:
-    """The words of these texts in order of frequency, after ``FILL``."""
-    return Words((FILL, *Words.of(" ".join(texts).split()).words))
+    """The words that occur twice or more in these texts, in order of frequency, after ``FILL``.
+
+    Those that occur once are unknown ones, so that what stands for a word that is not known is trained.
+    """
+    words = " ".join(texts).split()
+    counts = Counter(words)
+    often = Words.of([word for word in words if counts[word] > 1])
+    return Words((FILL, *often.words))
 
 
 def sentence_set(
