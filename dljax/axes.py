@@ -24,6 +24,9 @@ from dljax.errors import UserError
 from dljax.types import Array, Key, PyTree
 
 DEVICES = "devices"
+# Name of a collection whose arrays have one row for each example of the batch, and lie where it does: what a
+# recurrent net keeps from one window of a text for the next.
+ROWS = "rows"
 
 # (index, count) of the microbatch being traced; set by the accumulate combinator alone.
 _microbatch: ContextVar[tuple[Array | int, int]] = ContextVar("microbatch", default=(0, 1))
@@ -41,6 +44,11 @@ def per_device() -> str | None:
     except NameError:
         return None
     return DEVICES
+
+
+def of_rows(path: tuple) -> bool:
+    """True of a leaf of a state that has one row for each example of the batch."""
+    return any(getattr(key, "key", None) == ROWS for key in path)
 
 
 def divided() -> bool:

@@ -90,6 +90,7 @@ FORMS = {
     "3x3 stride 2": of_conv(
         partial(as_matmul, strides=(2, 2)), (9, 8, 3), (3, 3, 3, 4), SAME, (2, 2)
     ),
+    "over time": of_conv(as_matmul, (9, 1, 5), (4, 1, 5, 3), ((3, 3), (0, 0))),
     "1x1": of_conv(as_matmul, (6, 5, 3), (1, 1, 3, 4), VALID),
     "depthwise": of_depthwise((6, 7, 5), (3, 3), SAME),
     "depthwise, two groups of images": of_depthwise((5, 4, 3), (3, 3), SAME, images=16),
@@ -223,6 +224,7 @@ def test_what_is_chosen_by_shape(monkeypatch):
     assert forms.of_conv(image, (5, 5, 64, 64)) == "winograd 2"
     assert forms.of_conv(image, (5, 5, 32, 32)) == "xla"
     assert forms.of_conv((1, 27, 27, 64), (5, 5, 64, 192)) == "xla"
+    assert forms.of_conv((50, 37, 1, 300), (4, 1, 300, 100)) == "matmul"
     assert forms.of_conv(image, (4, 4, 64, 64), (2, 2)) == "strided 4"
     assert forms.of_conv((32, 8, 8, 64), (4, 4, 64, 64), (2, 2)) == "strided 2"
     assert forms.of_transposed(image, (4, 4, 64, 64), 2, "SAME") == "strided 4"

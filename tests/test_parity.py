@@ -13,20 +13,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from parity.cases import (
+    BILSTM,
     CLASSIFIERS,
     DDPM,
     GPT2,
     INCEPTIONS,
+    LRCN,
     LSTM,
+    LSTM_CNN,
     RESNETS,
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
+    TCN,
+    TEXT_CNN,
     VIT,
     graph,
     image,
     noisy,
+    sentences,
+    series,
     tokens,
+    video,
 )
 from parity.recipe import weights
 
@@ -46,23 +54,31 @@ from dljax.models.convnets import (
 )
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
-from dljax.models.recurrent import lstm
+from dljax.models.hybrids import lrcn, lstm_cnn, tcn, text_cnn
+from dljax.models.recurrent import bilstm, gru, lstm, rnn
 from dljax.models.transformers import gpt, vit
 from dljax.weights import alexnet as alexnet_names
+from dljax.weights import bilstm as bilstm_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gpt as gpt_names
+from dljax.weights import gru as gru_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
 from dljax.weights import lenet as lenet_names
+from dljax.weights import lrcn as lrcn_names
 from dljax.weights import lstm as lstm_names
+from dljax.weights import lstm_cnn as lstm_cnn_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
+from dljax.weights import rnn as rnn_names
+from dljax.weights import tcn as tcn_names
+from dljax.weights import text_cnn as text_cnn_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
 from dljax.weights import xception as xception_names
@@ -110,6 +126,7 @@ NORMS = (1e-4, 0.0)
 
 _HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
 SEQUENCES = "sequences_and_graphs.npz"
+NARROW = {**LRCN, "stages": tuple(lrcn.Stage(*stage) for stage in LRCN["stages"])}
 
 
 def inception(
@@ -132,6 +149,40 @@ ROWS = {
         gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
     ),
     "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
+    **{
+        f"torch's {what}": Row(
+            architecture,
+            variant,
+            LSTM,
+            names,
+            (tokens(),),
+            ("recurrent.npz", f"{golden}_language"),
+            SHORT,
+        )
+        for what, architecture, variant, names, golden in (
+            ("RNN", rnn, "tanh", rnn_names, "tanh"),
+            ("RNN with ReLU", rnn, "relu", rnn_names, "relu"),
+            ("GRU", gru, "small", gru_names, "gru"),
+        )
+    },
+    **{
+        what: Row(architecture, variant, changes, names, inputs, ("hybrids.npz", golden), SHORT)
+        for what, golden, architecture, variant, changes, names, inputs in (
+            ("Kim's CNN", "text_cnn", text_cnn, "rand", TEXT_CNN, text_cnn_names, (sentences(),)),
+            ("torch's BiLSTM", "bilstm", bilstm, "168", BILSTM, bilstm_names, (sentences(),)),
+            (
+                "Keras' LSTM-CNN",
+                "lstm_cnn",
+                lstm_cnn,
+                "vs",
+                LSTM_CNN,
+                lstm_cnn_names,
+                (sentences(),),
+            ),
+            ("torch's TCN", "tcn", tcn, "mnist", TCN, tcn_names, (series(),)),
+            ("torch's LRCN", "lrcn", lrcn, "activity", NARROW, lrcn_names, (video(),)),
+        )
+    },
     "PyG's GCN": Row(
         gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
     ),
@@ -276,8 +327,8 @@ def test_there_and_back(row):
     entries = row.entries(model)
     state = recipe(entries, zeros, row.gain)
     back = from_variables(entries, to_variables(entries, state))
-    for i in range(2 if row.architecture is lstm else 0):
-        first, second = f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}"
+    for first in [name for name in state if "bias_ih_l" in name and row.architecture is not gru]:
+        second = first.replace("ih", "hh")
         state[first], state[second] = state[first] + state[second], 0 * state[second]
     assert back.keys() == state.keys()
     for name in state:

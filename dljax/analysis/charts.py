@@ -191,3 +191,26 @@ def bars(values: Mapping[str, Sequence[float]], *, ylabel: str) -> np.ndarray:
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
     return _drawn(figure)
+
+
+def forecasts(past, futures: Mapping[str, Any]) -> np.ndarray:
+    """Windows of a series, one below the other, each with several futures.
+
+    Args:
+        past: [n, t].
+        futures: name -> [n, ahead]; the first is the truth, in black.
+    """
+    past = np.asarray(past)
+    n, t = past.shape
+    figure = _figure(7.2, 1.5 * n + 0.4)
+    rows = figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0]
+    for i, axis in enumerate(rows):
+        axis.plot(np.arange(1 - t, 1), past[i], color="0.5", lw=1)
+        for k, (name, future) in enumerate(futures.items()):
+            line = np.concatenate([past[i, -1:], np.asarray(future)[i]])
+            color = "black" if not k else f"C{k - 1}"
+            axis.plot(range(len(line)), line, color=color, lw=1.4, label=name)
+        axis.axvline(0, color="0.8", lw=0.8)
+    rows[0].legend(fontsize=8, loc="upper left", ncols=len(futures))
+    rows[-1].set(xlabel="times after the last that is known")
+    return _drawn(figure)

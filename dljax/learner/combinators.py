@@ -39,6 +39,11 @@ def accumulate(learner: Learner, k: int) -> Learner:
             size = jax.tree.leaves(batch)[0].shape[0]
             if size % k:
                 raise UserError(f"a batch of {size} does not divide into {k} microbatches")
+            if any(axes.of_rows(path) for path, _ in jax.tree_util.tree_leaves_with_path(extra)):
+                raise UserError(
+                    "this learner keeps a memory for each row of the batch, which microbatches would mix "
+                    "up: take accumulate out"
+                )
             # Every k-th example, so that a batch divided over devices stays so: in k blocks, each
             # microbatch would lie on some of them alone.
             parts = jax.tree.map(

@@ -2,6 +2,7 @@
 unchanged. A layer of one or two architectures is written in their files.
 """
 
+from dljax.nn.attention import attend as attend
 from dljax.nn.average import neighborhood_mean as neighborhood_mean
 from dljax.nn.conv import Conv as Conv
 from dljax.nn.conv_norm import ConvNorm as ConvNorm

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from dljax.axes import of_rows
 from dljax.errors import UserError
 from dljax.runtime.profile import Profile
 from dljax.types import PyTree
@@ -59,13 +60,18 @@ def fsdp_spec(shape: tuple[int, ...], size: int) -> PartitionSpec:
 
 
 def laid_out(abstract: PyTree, mesh: Mesh) -> PyTree:
-    """Shapes and dtypes with the shardings that they have on the mesh."""
+    """Shapes and dtypes of a state with the shardings that they have on the mesh."""
+    models = (None,) * getattr(
+        getattr(abstract, "step", None), "ndim", 0
+    )  # an axis of several seeds
 
-    def one(x):
-        sharding = NamedSharding(mesh, fsdp_spec(x.shape, mesh.shape["fsdp"]))
-        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+    def one(path, x):
+        spec = fsdp_spec(x.shape, mesh.shape["fsdp"])
+        if of_rows(path):
+            spec = PartitionSpec(*models, ("data", "fsdp"))
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, spec))
 
-    return jax.tree.map(one, abstract)
+    return jax.tree_util.tree_map_with_path(one, abstract)
 
 
 def is_host(mesh: Mesh) -> bool:

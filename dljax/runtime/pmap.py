@@ -37,15 +37,30 @@ class Pmap(Jit):
         )
 
     def enter(self, state: State) -> PyTree:
-        def copies(x):
-            spread = jnp.broadcast_to(x[None], (self.mesh.size, *x.shape))
+        models = state.step.ndim  # axes of several seeds, before the rows
+
+        def copies(path, x):
+            if axes.of_rows(path):
+                rows = (self.mesh.size, x.shape[models] // self.mesh.size)
+                spread = x.reshape(*x.shape[:models], *rows, *x.shape[models + 1 :])
+                spread = jnp.moveaxis(spread, models, 0)
+            else:
+                spread = jnp.broadcast_to(x[None], (self.mesh.size, *x.shape))
             return jax.device_put(spread, self._across)
 
-        return jax.tree.map(copies, state)
+        return jax.tree_util.tree_map_with_path(copies, state)
 
     def whole(self, state: PyTree) -> State:
-        first: Any = jax.tree.map(lambda x: x[0], state)
-        return jax.device_put(first, jax.tree.map(lambda x: x.sharding, self.abstract))
+        models = state.step.ndim - 1
+
+        def joined(path, x):
+            if not axes.of_rows(path):
+                return x[0]
+            x = jnp.moveaxis(x, 0, models)
+            return x.reshape(*x.shape[:models], -1, *x.shape[models + 2 :])
+
+        one: Any = jax.tree_util.tree_map_with_path(joined, state)
+        return jax.device_put(one, jax.tree.map(lambda x: x.sharding, self.abstract))
 
     def place(self, first: int, k: int) -> PyTree:
         n = self.mesh.size

@@ -15,9 +15,11 @@ def language(model: nn.Module) -> Task:
     """Mean cross-entropy of ``model(tokens) -> logits [b, t, v]`` with the token that came next.
 
     Args:
-        model: called as ``model(tokens [b, t], train=...)``.
+        model: called as ``model(tokens [b, t], train=...)``; with a second argument [b] where the batch
+            says which rows begin another text.
 
-    Batch: ``tokens`` and ``targets`` int32 [b, t]; a target below 0 does not count. Evaluation:
+    Batch: ``tokens`` and ``targets`` int32 [b, t]; a target below 0 does not count; ``fresh`` float32 [b],
+    for models that keep a memory between windows. Evaluation:
     ``loss`` in nats and ``accuracy``, per target that counts; perplexity is exp(loss).
     """
 
@@ -42,4 +44,7 @@ def language(model: nn.Module) -> Task:
                 f"{logits.shape[-1] - 1}; build the model with the vocabulary's size"
             )
 
-    return supervised(model, lambda batch: (batch["tokens"],), measured, fits)
+    def inputs(batch):
+        return tuple(batch[name] for name in ("tokens", "fresh") if name in batch)
+
+    return supervised(model, inputs, measured, fits)

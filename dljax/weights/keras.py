@@ -45,3 +45,12 @@ def batch_norm(here: str, there: str, scale: bool = True) -> list[Entry]:
         Entry(f"batch_stats/{here}/mean", f"{there}/moving_mean"),
         Entry(f"batch_stats/{here}/var", f"{there}/moving_variance"),
     ]
+
+
+def recurrent(here: str, there: str) -> list[Entry]:
+    """SimpleRNN or LSTM, whose gates lie as ours."""
+    return [
+        Entry(f"params/{here}/w_x", f"{there}/kernel"),
+        Entry(f"params/{here}/w_h", f"{there}/recurrent_kernel"),
+        Entry(f"params/{here}/bias", f"{there}/bias"),
+    ]

@@ -68,3 +68,28 @@ def _layer(
 ) -> list[Entry]:
     weight = Entry(f"params/{here}/{leaf}", f"{there}.weight", axes)
     return [weight, Entry(f"params/{here}/bias", f"{there}.bias")] if bias else [weight]
+
+
+# Two biases that are added wherever they are used; back, the first has all of it.
+_ADDED = Join(np.add, lambda bias: (bias, np.zeros_like(bias)))
+
+
+def recurrent(here: str, there: str, layer: str, biases: int = 1) -> list[Entry]:
+    """One layer of RNN, LSTM or GRU, whose gates lie as ours.
+
+    Args:
+        layer: "l0", or "l0_reverse".
+        biases: 2 for the GRU, 1 where the two there are one here.
+    """
+    first, second = (f"{there}.bias_{kind}_{layer}" for kind in ("ih", "hh"))
+    weights = [
+        Entry(f"params/{here}/w_x", f"{there}.weight_ih_{layer}", DENSE),
+        Entry(f"params/{here}/w_h", f"{there}.weight_hh_{layer}", DENSE),
+    ]
+    if biases == 1:
+        return [*weights, Entry(f"params/{here}/bias", (first, second), join=_ADDED)]
+    return [
+        *weights,
+        Entry(f"params/{here}/bias", first),
+        Entry(f"params/{here}/bias_h", second),
+    ]

@@ -3,7 +3,24 @@
 import numpy as np
 
 GPT2 = {"vocabulary": 41, "context": 24, "layers": 3, "heads": 4, "features": 32}
-LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}
+LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}  # and the vanilla net's and the GRU's
+# Lengths of three sequences of five times and four features.
+LENGTHS = (5, 2, 3)
+TEXT_CNN = {"vocabulary": 41, "classes": 3, "features": 6, "heights": (2, 3, 4), "filters": 5}
+BILSTM = {"vocabulary": 41, "classes": 3, "features": 6, "hidden": 5, "layers": 2}
+LSTM_CNN = {**TEXT_CNN, "recurrent": 7, "hidden": 8}
+TCN = {"channels": 2, "outputs": 3, "widths": (6, 6, 8), "kernel": 3}
+# CaffeNet's kinds of layers, narrow: (width, kernel, stride, pad, groups, pool, norm).
+LRCN = {
+    "classes": 5,
+    "stages": (
+        (8, 11, 4, 0, 1, (3, 2), True),
+        (12, 5, 1, 2, 2, (3, 2), True),
+        (16, 3, 1, 1, 1, (3, 2), False),
+    ),
+    "features": 10,
+    "hidden": 6,
+}
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
@@ -21,6 +38,26 @@ SHORT_RESNET_V2 = {"modules": (1, 2, 2)}
 
 def tokens() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 41, (2, 20)).astype(np.int32)
+
+
+def sequences() -> np.ndarray:
+    return np.random.default_rng(2).normal(size=(3, 5, 4)).astype(np.float32)
+
+
+def sentences() -> np.ndarray:
+    """Three sentences of 9, 4 and 5 tokens, filled up with the token 0."""
+    ids = np.random.default_rng(3).integers(1, 41, (3, 9)).astype(np.int32)
+    return np.where(np.arange(9)[None] < np.array([9, 4, 5])[:, None], ids, 0).astype(np.int32)
+
+
+def series() -> np.ndarray:
+    """Two series of 20 times and two channels."""
+    return np.random.default_rng(4).normal(size=(2, 20, 2)).astype(np.float32)
+
+
+def video() -> np.ndarray:
+    """Two videos of three color frames of 99 x 99."""
+    return np.random.default_rng(5).normal(size=(2, 3, 99, 99, 3)).astype(np.float32)
 
 
 def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -158,3 +158,44 @@ class Windows:
             return {"tokens": tokens, "targets": targets}
         inside = at[:, 1:] < len(self.sequence)
         return {"tokens": tokens, "targets": np.where(inside, targets, np.int32(NO_TARGET))}
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Windows of a long sequence that follow each other in the same row of the batch, for models that keep
+    their memory: ``tokens`` and ``targets`` int32 [length], ``fresh`` float32 scalar, 1 in the first
+    window of a stream.
+
+    The sequence is cut in ``rows`` streams of equal length, as Zaremba et al. 2014 do; what is left over is
+    dropped. Example ``i`` is window ``i // rows`` of stream ``i % rows``, so the pipeline has batches of
+    ``rows`` and does not shuffle.
+
+    Raises:
+        UserError: a stream has no window.
+    """
+
+    sequence: np.ndarray
+    length: int
+    rows: int
+
+    def __post_init__(self):
+        if self.windows < 1:
+            raise UserError(
+                f"a text of {len(self.sequence)} tokens in {self.rows} streams has no window of "
+                f"{self.length} with a target for each: use a longer text, or less of either"
+            )
+
+    @property
+    def windows(self) -> int:
+        """Number of windows in a stream."""
+        return (len(self.sequence) // self.rows - 1) // self.length
+
+    def __len__(self) -> int:
+        return self.rows * self.windows
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        window, stream = np.divmod(np.asarray(indices), self.rows)
+        first = stream * (len(self.sequence) // self.rows) + window * self.length
+        text = self.sequence[first[:, None] + np.arange(self.length + 1)]
+        fresh = (window == 0).astype(np.float32)
+        return {"tokens": text[:, :-1], "targets": text[:, 1:], "fresh": fresh}

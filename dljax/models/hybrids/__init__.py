@@ -1,0 +1,1 @@
+"""Networks that join convolutions and recurrent layers, and convolutions over time."""

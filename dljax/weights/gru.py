@@ -1,0 +1,16 @@
+"""The language model of PyTorch's ``examples/word_language_model``: encoder, rnn (torch.nn.GRU),
+decoder. Its gates have the same order as ours.
+"""
+
+from typing import Any
+
+from dljax.weights.layers import dense, embed, recurrent
+from dljax.weights.mapping import Entry
+
+
+def entries(model: Any) -> list[Entry]:
+    """The map for a GRU."""
+    out = [*embed("embed", "encoder"), *dense("head", "decoder")]
+    for i in range(model.layers):
+        out += recurrent(f"gru{i}", "rnn", f"l{i}", biases=2)
+    return out
