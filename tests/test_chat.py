@@ -74,26 +74,21 @@ def test_an_answer_goes_on_from_the_whole_text(key):
 def test_commands(command, monkeypatch, tmp_path):
     """On a small GPT, trained for a moment on its fake twin."""
     file = str(ROOT / "experiments" / "transformers" / "gpt.py")
-    words = ("--fake", "--variant", "tiny", "--steps", "2", "--batch", "4")
+    words = ("--fake", "--variant", "tiny", "--steps", "2", "--batch", "8")
     assert command("train", file, *words, "--workdir", "run")[0] == 0
 
     def sample(*options):
-        status, out, error = command("sample", "run", "--prompt", "Is it", *options)
+        words = ("sample", "run", "--prompt", "Is it", "--length", "6", *options)
+        status, out, error = command(*words)
         assert status == 0, error
         return out.split("run/samples")[0]
 
-    text = sample("--length", "7")
-    assert text.startswith("Is it") and len(text.rstrip("\n")) <= 12
-    likeliest = sample("--length", "6", "--temperature", "0")
-    for other in (("--top-k", "1"), ("--top-p", "0"), ("--beams", "1")):
-        assert sample("--length", "6", *other) == likeliest
-    assert sample("--length", "6", "--seed", "5", "--beams", "2") == sample(
-        "--length", "6", "--beams", "2", "--alpha", "0"
-    )
+    likeliest = sample("--temperature", "0")
+    assert likeliest.startswith("Is it") and len(likeliest.rstrip("\n")) <= 11
+    assert sample("--top-k", "1", "--top-p", "0.5") == likeliest == sample("--beams", "1")
     for words, told in (
         (("--top-p", "1.5"), "--top-p 1.5: expected 0 to 1"),
         (("--length", "0"), "--length 0: expected 1"),
-        (("--beams", "-1"), "--beams -1: expected 0 to 4096"),
         (("--top-q", "3"), "no knob --top-q"),
     ):
         status, _, error = command("sample", "run", *words)
@@ -103,16 +98,11 @@ def test_commands(command, monkeypatch, tmp_path):
         monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
         return command("chat", "run", *options)
 
-    options = ("--length", "5", "--until", "", "--temperature", "0")
-    status, out, error = chat("The\nold\n", *options)
-    assert status == 0 and not error
-    assert chat("The\nold\n", *options)[1] == out and chat("The", *options)[1] in out
-    assert chat("", *options)[1] == ""
+    status, out, error = chat("The\nold\n", "--length", "5", "--until", "")
+    assert status == 0 and not error and out.strip()
     status, _, error = chat("", "--temperature", "-1")
     assert status == 2 and "--temperature -1.0: expected 0 to" in error
     smooth = str(ROOT / "tests" / "smooth_digits.py")
     assert command("train", smooth, "--steps", "2", "--workdir", "digits")[0] == 0
-    for name in ("chat", "sample"):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-        status, _, error = command(name, "digits", "--top-k", "3")
-        assert status == 2 and "is no run of a language model" in error
+    status, _, error = command("sample", "digits", "--top-k", "3")
+    assert status == 2 and "is no run of a language model" in error

@@ -132,7 +132,7 @@ def main() -> None:
         n_head=GPT1["heads"],
         n_embd=GPT1["features"],
     )
-    gpt1 = filled(OpenAIGPTLMHeadModel(gpt1), ("lm_head.weight", "attn.bias"))
+    gpt1 = filled(OpenAIGPTLMHeadModel(gpt1), ("lm_head.weight", ".attn.bias"))
     gpt1.tie_weights()
     given = torch.arange(ids.shape[1])[None] >= torch.tensor(PADDING)[:, None]
     places = (given.cumsum(1) - 1).clamp(0)
