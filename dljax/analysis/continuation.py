@@ -41,7 +41,7 @@ def continuation(model: nn.Module, params: PyTree, size: int) -> Callable[..., t
     """
 
     def go_on(cache: PyTree, tokens: Array, padding: Array | None = None) -> tuple[PyTree, Array]:
-        more = {} if padding is None else {"padding": padding}
+        more: dict[str, Any] = {} if padding is None else {"padding": padding}
         logits, changed = model.apply(
             {"params": params, **cache},
             tokens,

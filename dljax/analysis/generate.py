@@ -211,5 +211,6 @@ class Text:
 
 def ended(tokens: np.ndarray, stop: int | None) -> np.ndarray:
     """The tokens before the first stop token."""
-    at = np.flatnonzero(tokens == stop) if stop is not None else ()
-    return tokens[: at[0]] if len(at) else tokens
+    if stop is None or stop not in tokens:
+        return tokens
+    return tokens[: np.flatnonzero(tokens == stop)[0]]

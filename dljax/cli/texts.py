@@ -45,8 +45,11 @@ def given(options: Namespace) -> dict[str, Any]:
     Raises:
         UserError: a value is out of its bounds.
     """
-    found = {name: getattr(options, name, None) for name in (*OPTIONS, "prompt")}
-    found = {name: value for name, value in found.items() if value is not None}
+    found: dict[str, Any] = {
+        name: value
+        for name in (*OPTIONS, "prompt")
+        if (value := getattr(options, name, None)) is not None
+    }
     for name, value in found.items():
         option = OPTIONS.get(name)
         if option and not option.least <= value <= option.most:

@@ -32,7 +32,7 @@ class TokenModel(nn.Module):
         layers: number of recurrent layers.
         dropout: rate after the embedding and after each layer.
         init_scale: bound of the uniform draws from which weights and biases begin.
-        carry: in training, begin each window at the memory that the window before it left, in the
+        remember: in training, begin each window at the memory that the window before it left, in the
             collection ``axes.ROWS`` (truncated backpropagation through time).
     """
 
@@ -43,7 +43,7 @@ class TokenModel(nn.Module):
     layers: int = 2
     dropout: float = 0.0
     init_scale: float = 0.1
-    carry: bool = False
+    remember: bool = False
 
     @nn.compact
     def __call__(
@@ -63,7 +63,7 @@ class TokenModel(nn.Module):
             padding: number of places without a token at the beginning of each row.
         """
         keep = "cache" if decode else ""
-        if self.carry and (train or self.is_initializing()):
+        if self.remember and (train or self.is_initializing()):
             keep = ROWS
         mask = None
         if padding is not None:
