@@ -99,7 +99,8 @@ def read(file: str | Path) -> Llama2c:
         raise UserError(f"{file} cannot be read: {error.strerror or error}") from None
     config = _config(start)
     assert config is not None
-    arrays, at = {}, 0
+    arrays: dict[str, np.ndarray] = {}
+    at = 0
     for name, shape in _shapes(config):
         part = numbers[at : (at := at + math.prod(shape))].reshape(shape)
         if "*" in name:
