@@ -174,7 +174,7 @@ def begun_from(experiment: "Experiment", source: Path, workdir: Path | None) -> 
     first, *rest = experiment.phases
     begin = weights.from_run(source)
     if source.is_file():
-        begin = weights.load(source, entries_of(of_phase(first)))
+        begin = weights.load(source, entries_of(of_phase(first), source))
     first = dataclasses.replace(first, start=begin)
     origin = experiment.origin
     assert origin is not None

@@ -9,10 +9,11 @@ import pytest
 from architectures import tiny
 from refusal import refused
 
-from dljax import models
+from dljax import models, weights
+from dljax.cli.modules import entries_of
 from dljax.models.transformers import llama
 from dljax.weights import from_variables, llama2c, to_variables
-from dljax.weights.llama import interleaved, meta_entries
+from dljax.weights.llama import entries, interleaved, meta_entries
 
 
 def test_the_rotation_by_hand():
@@ -91,6 +92,15 @@ def test_files_of_llama2c(tied, tmp_path):
     assert read == model
     back = to_variables(meta_entries(read), found.arrays)["params"]
     jax.tree.map(np.testing.assert_array_equal, back, dict(params))
+    # As any other file of weights, with the map of its names.
+    by_name = weights.read(tmp_path / "model.bin")
+    assert by_name.keys() == state.keys()
+    weights.write(
+        tmp_path / "model.safetensors", from_variables(entries(model), {"params": params})
+    )
+    for name, named in {"bin": meta_entries(model), "safetensors": entries(model)}.items():
+        chosen = entries_of(model, tmp_path / f"model.{name}")
+        assert [entry.names for entry in chosen] == [entry.names for entry in named]
     (tmp_path / "short.bin").write_bytes(raw[:-4])
     (tmp_path / "empty.bin").write_bytes(b"")
     (tmp_path / "other.bin").write_bytes(struct.pack("<7i", *[2**31 - 1] * 7) + raw[28:])

@@ -60,16 +60,18 @@ def load(path: str = "", tokenizer: str = "", *, size: int = 0, fake: bool = Fal
     Args:
         path: a UTF-8 text file, or a folder that holds one file ``*.txt``.
         tokenizer: of ``vocabulary``.
-        size: number of tokens of the fake twin's vocabulary.
+        size: number of tokens of the fake twin's vocabulary, where no file is named for it.
         fake: made-up text.
 
     Raises:
         UserError: there is no such file, or it is no UTF-8 text; or as ``vocabulary``.
     """
     if fake:
-        words = Words(("<unk>", *(f"w{i}" for i in range(1, size))))
-        tokens = fake_data.text(40_000, size)
-        return Text(tokens[:36_000], tokens[36_000:], words)
+        known: Vocabulary = Words(("<unk>", *(f"w{i}" for i in range(1, size))))
+        if tokenizer and not tokenizer.isdecimal():
+            known = vocabulary(tokenizer)
+        tokens = fake_data.text(40_000, len(known))
+        return Text(tokens[:36_000], tokens[36_000:], known)
     file = Path(path)
     if path and file.is_dir():
         found = sorted(file.glob("*.txt"))
