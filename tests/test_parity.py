@@ -16,8 +16,10 @@ from parity.cases import (
     BILSTM,
     CLASSIFIERS,
     DDPM,
+    GPT1,
     GPT2,
     INCEPTIONS,
+    LLAMA,
     LRCN,
     LSTM,
     LSTM_CNN,
@@ -56,7 +58,7 @@ from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.hybrids import lrcn, lstm_cnn, tcn, text_cnn
 from dljax.models.recurrent import bilstm, gru, lstm, rnn
-from dljax.models.transformers import gpt, vit
+from dljax.models.transformers import gpt, gpt1, llama, vit
 from dljax.weights import alexnet as alexnet_names
 from dljax.weights import bilstm as bilstm_names
 from dljax.weights import ddpm as ddpm_names
@@ -64,12 +66,14 @@ from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gpt as gpt_names
+from dljax.weights import gpt1 as gpt1_names
 from dljax.weights import gru as gru_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
 from dljax.weights import lenet as lenet_names
+from dljax.weights import llama as llama_names
 from dljax.weights import lrcn as lrcn_names
 from dljax.weights import lstm as lstm_names
 from dljax.weights import lstm_cnn as lstm_cnn_names
@@ -127,6 +131,7 @@ NORMS = (1e-4, 0.0)
 _HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
 SEQUENCES = "sequences_and_graphs.npz"
 NARROW = {**LRCN, "stages": tuple(lrcn.Stage(*stage) for stage in LRCN["stages"])}
+DECODERS = "decoders.npz"
 
 
 def inception(
@@ -147,6 +152,22 @@ def inception(
 ROWS = {
     "transformers' GPT-2": Row(
         gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
+    ),
+    "transformers' OpenAI GPT": Row(
+        gpt1, "gpt1", GPT1, gpt1_names, (tokens(),), (DECODERS, "gpt1"), SHORT
+    ),
+    "transformers' Llama": Row(
+        llama, "llama2-7b", LLAMA, llama_names, (tokens(),), (DECODERS, "llama"), SHORT
+    ),
+    "Meta's Llama": Row(
+        llama,
+        "llama2-7b",
+        LLAMA,
+        llama_names,
+        (tokens(),),
+        (DECODERS, "meta"),
+        SHORT,
+        map="meta_entries",
     ),
     "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
     **{

@@ -9,25 +9,43 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from dljax.data.sources.text import Characters, Words
+from dljax.analysis.beams import beam_search
+from dljax.analysis.continuation import continuation
+from dljax.data.sources.text import Vocabulary
 from dljax.errors import UserError
 from dljax.types import Key, PyTree, Variables
 
 
 def pick(
-    logits: Float[Array, "b v"], key: Key, temperature: float | Array, top_k: int
+    logits: Float[Array, "b v"],
+    key: Key,
+    temperature: float | Array,
+    top_k: int = 0,
+    top_p: float | Array | None = None,
 ) -> Int[Array, "b"]:
     """Draw a token per row from ``softmax(logits / temperature)``.
 
     Args:
         temperature: 0 takes the likeliest token.
         top_k: draw from so many of the likeliest tokens; 0 draws from all.
+        top_p: draw from the fewest of the likeliest tokens whose probabilities, among those that
+            ``top_k`` leaves, add up to this (Holtzman et al. 2019, arXiv:1904.09751, section 3.1; tokens
+            as likely as the last of them belong to them); None draws from all.
     """
     logits = logits.astype(jnp.float32)
     if 0 < top_k < logits.shape[-1]:
         least = jax.lax.top_k(logits, top_k)[0][:, -1:]
         logits = jnp.where(logits < least, -jnp.inf, logits)
-    drawn = jax.random.categorical(key, logits / jnp.maximum(temperature, 1e-6), axis=-1)
+    scaled = logits / jnp.maximum(temperature, 1e-6)
+    if top_p is not None:
+        ordered = -jnp.sort(-scaled, axis=-1)
+        chance = jax.nn.softmax(ordered, axis=-1)
+        before = jnp.cumsum(chance, axis=-1) - chance
+        # The first is always among them, also where top_p is 0.
+        kept = (before < top_p) | (jnp.arange(chance.shape[-1]) == 0)[None, :]
+        least = jnp.min(jnp.where(kept, ordered, jnp.inf), axis=-1, keepdims=True)
+        scaled = jnp.where(scaled < least, -jnp.inf, scaled)
+    drawn = jax.random.categorical(key, scaled, axis=-1)
     return jnp.where(temperature > 0, drawn, jnp.argmax(logits, -1))
 
 
@@ -41,64 +59,80 @@ def generate(
     length: int,
     temperature: float | Array = 1.0,
     top_k: int = 0,
+    top_p: float | Array | None = None,
+    stop: int | Array | None = None,
     context: int | None = None,
+    padding: Int[Array, " b"] | None = None,
 ) -> Int[Array, "b length"]:
     """``length`` tokens that follow ``prompt``.
 
-    The prompt passes through the model at once, then each token alone; the model keeps the past in
-    its collection "cache". When the cache of a bounded ``context`` is full, it is filled again from
-    the newer half of the tokens, so the text may be of any length.
+    The prompt passes through the model at once, then each token alone. When the cache of a bounded
+    ``context`` is full, it is filled again from the newer half of the tokens, so the text may be of any
+    length.
 
     Args:
-        model: called as ``model(tokens, train=False, decode=True)``, giving logits [b, t, v].
+        model: as in ``continuation``.
         params: its parameters.
-        prompt: at least one token.
+        prompt: at least one token; of it the newer half of the context is taken, where prompt and
+            text together exceed it.
         key: of the draws.
         length: number of tokens.
-        temperature: 0 takes the likeliest token.
-        top_k: 0 draws from all tokens.
-        context: number of tokens that the cache holds; None where it is unbounded.
+        temperature, top_k, top_p: of ``pick``. Another temperature, ``top_p`` or ``stop`` is no other
+            program.
+        stop: token after which a row has nothing but this token; the program ends with the last row.
+        context: number of tokens that the model takes; None where it is unbounded.
+        padding: number of places without a token at the beginning of each row (``left_padded``).
 
     Raises:
         UserError: an empty prompt.
     """
     if prompt.shape[1] < 1:
         raise UserError("an empty prompt: give at least one character")
+    end = jnp.asarray(-1 if stop is None else stop, prompt.dtype)
+    size = prompt.shape[1] + length
+    half = size
+    if context is not None and size > context:
+        size, half = context, max(1, context // 2)
+    go_on = continuation(model, params, size)
 
-    def stretch(tokens, key, count):
-        """``count`` tokens after ``tokens``, with a new cache."""
+    def stretch(tokens, padding, done, key, count):
+        """``count`` tokens after ``tokens``, with a new cache; and the rows that have ended."""
+        keys = jax.random.split(key, count)
 
-        def apply(cache, tokens):
-            logits, changed = model.apply(
-                {"params": params, **cache}, tokens, train=False, decode=True, mutable=["cache"]
-            )
-            return changed, logits[:, -1]
+        def going(at):
+            index, _, _, done, _ = at
+            return (index < count) & ~jnp.all(done)
 
-        def step(carry, key):
-            cache, logits = carry
-            token = pick(logits, key, temperature, top_k).astype(tokens.dtype)
-            return apply(cache, token[:, None]), token
+        def step(at):
+            index, cache, logits, done, out = at
+            token = pick(logits, keys[index], temperature, top_k, top_p).astype(out.dtype)
+            token = jnp.where(done, end, token)
+            out = jax.lax.dynamic_update_slice_in_dim(out, token[:, None], index, axis=1)
+            return index + 1, *go_on(cache, token[:, None]), done | (token == end), out
 
-        start = apply({}, tokens)
-        _, out = jax.lax.scan(step, start, jax.random.split(key, count))
-        return jnp.swapaxes(out, 0, 1)
+        out = jnp.full((tokens.shape[0], count), end)
+        *_, done, out = jax.lax.while_loop(going, step, (0, *go_on({}, tokens, padding), done, out))
+        return out, done
 
-    if context is None:
-        return stretch(prompt, key, length)
-    half = max(1, context // 2)
+    done = jnp.zeros(prompt.shape[0], bool)
+    if padding is not None:
+        padding = jnp.maximum(padding - max(0, prompt.shape[1] - half), 0)
     prompt = prompt[:, -half:]
-    first = stretch(prompt, jax.random.fold_in(key, 0), min(length, context - prompt.shape[1]))
-    missing = length - first.shape[1]
+    count = min(length, size - prompt.shape[1])
+    first, done = stretch(prompt, padding, done, jax.random.fold_in(key, 0), count)
+    missing = length - count
     if missing <= 0:
         return first
-    size = context - half
 
-    def more(recent, index):
-        out = stretch(recent, jax.random.fold_in(key, index), size)
-        return jnp.concatenate([recent, out], 1)[:, -half:], out
+    def more(before, index):
+        recent, done = before
+        out, done = stretch(recent, None, done, jax.random.fold_in(key, index), size - half)
+        return (jnp.concatenate([recent, out], 1)[:, -half:], done), out
 
+    # No padding is left: the first stretch had at least ``half`` tokens.
     recent = jnp.concatenate([prompt, first], 1)[:, -half:]
-    _, rest = jax.lax.scan(more, recent, jnp.arange(1, -(-missing // size) + 1))
+    turns = jnp.arange(1, -(-missing // (size - half)) + 1)
+    _, rest = jax.lax.scan(more, (recent, done), turns)
     rest = jnp.swapaxes(rest, 0, 1).reshape(prompt.shape[0], -1)
     return jnp.concatenate([first, rest], 1)[:, :length]
 
@@ -109,19 +143,26 @@ class Text:
 
     Attributes:
         vocabulary: turns the prompt into tokens, and tokens into text.
-        temperature, length, top_k, context: of ``generate``.
+        temperature, length, top_k, top_p, stop, context: of ``generate``.
+        beams: show the best of so many of ``beam_search`` instead; nothing is drawn then, and with a
+            bounded context the text has half of it at most.
+        alpha: of ``beam_search``.
 
     Raises:
         UserError: the prompt is empty.
     """
 
     model: nn.Module
-    vocabulary: Characters | Words
+    vocabulary: Vocabulary
     prompt: str
     temperature: float
     length: int = 500
     top_k: int = 0
     context: int | None = None
+    top_p: float | None = None
+    stop: int | None = None
+    beams: int = 0
+    alpha: float = 0.0
 
     def __post_init__(self):
         if not self._tokens().size:
@@ -131,15 +172,45 @@ class Text:
         return self.vocabulary.encode(self.prompt)[None]
 
     def __call__(self, variables: Variables, key: Key) -> str:
-        out = generate(
-            self.model,
-            variables.params["model"],
-            jnp.asarray(self._tokens()),
-            key,
-            length=self.length,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            context=self.context,
-        )
-        joint = "" if isinstance(self.vocabulary, Characters) else " "
-        return self.prompt + joint + self.vocabulary.decode(np.asarray(out[0])) + "\n"
+        params, prompt = variables.params["model"], jnp.asarray(self._tokens())
+        if self.beams:
+            length = self.length
+            if self.context is not None:
+                length = min(length, max(1, self.context // 2))
+                prompt = prompt[:, -(self.context - length) :]
+            found = beam_search(
+                self.model,
+                params,
+                prompt,
+                length=length,
+                beams=self.beams,
+                stop=self.stop,
+                alpha=self.alpha,
+                context=self.context,
+            )
+            out = found.tokens[:, 0]
+        else:
+            out = generate(
+                self.model,
+                params,
+                prompt,
+                key,
+                length=self.length,
+                temperature=self.temperature,
+                top_k=self.top_k,
+                top_p=self.top_p,
+                stop=self.stop,
+                context=self.context,
+            )
+        tokens = ended(np.asarray(out[0]), self.stop)
+        whole = self.vocabulary.decode([*self._tokens()[0], *tokens])
+        if not whole.startswith(self.prompt):  # the vocabulary is without some of its words
+            whole = f"{self.prompt} {self.vocabulary.decode(tokens)}"
+        return whole + "\n"
+
+
+def ended(tokens: np.ndarray, stop: int | None) -> np.ndarray:
+    """The tokens before the first stop token."""
+    if stop is None or stop not in tokens:
+        return tokens
+    return tokens[: np.flatnonzero(tokens == stop)[0]]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dljax import __version__
 from dljax.cli import (
+    chatting,
     describe,
     doctor,
     evaluate,
@@ -47,6 +48,7 @@ COMMANDS = {
     "predict": Command(predicting.main, predicting.SUMMARY),
     "inspect": Command(inspecting.main, inspecting.SUMMARY),
     "sample": Command(sample.main, sample.SUMMARY),
+    "chat": Command(chatting.main, chatting.SUMMARY),
     "sweep": Command(sweep.main, sweep.SUMMARY),
     "import": Command(importing.main, importing.SUMMARY),
     "export": Command(exporting.main, exporting.SUMMARY),

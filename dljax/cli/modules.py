@@ -1,6 +1,7 @@
 """The networks of an experiment, and the names that other libraries have for their weights."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dljax.errors import UserError
@@ -41,17 +42,29 @@ def of_phase(phase: "Phase") -> "nn.Module":
     return found[0]
 
 
-def entries_of(module: "nn.Module") -> list["Entry"]:
+def entries_of(module: "nn.Module", file: Path | None = None) -> list["Entry"]:
     """The map of a network's weights to the names of its reference implementation.
 
+    Args:
+        file: of weights; of several maps (``entries``, ``keras_entries``, ...) the one is taken that has
+            the most of its names.
+
     Raises:
-        UserError: ``dljax.weights`` has no file of the architecture's name.
+        UserError: ``dljax.weights`` has no file of the architecture's name, or ``file`` cannot be read.
     """
     home = type(module).__module__.rpartition(".")[2]
     try:
-        return import_module(f"dljax.weights.{home}").entries(module)
+        names = import_module(f"dljax.weights.{home}")
     except ModuleNotFoundError:
         raise UserError(
             f"dljax knows no other names for the weights of {type(module).__name__}: there is no "
             f"dljax/weights/{home}.py"
         ) from None
+    others = [make for name, make in vars(names).items() if name.endswith("_entries")]
+    maps = [names.entries(module), *(make(module) for make in others)]
+    if file is None or len(maps) == 1:
+        return maps[0]
+    from dljax.weights import read
+
+    found = read(file).keys()
+    return max(maps, key=lambda entries: len(found & {n for e in entries for n in e.names}))

@@ -220,7 +220,7 @@ def _beginning(phase: "Phase", source: Path, fresh: str) -> "Start":
 
     begin = weights.from_run(source, keep=keep)
     if source.is_file():
-        begin = weights.load(source, entries_of(of_phase(phase)), keep=keep)
+        begin = weights.load(source, entries_of(of_phase(phase), source), keep=keep)
     if not layers:
         return begin
 

@@ -13,18 +13,22 @@ from dljax.cli.runs import (
     opened_elsewhere,
     read_record,
 )
+from dljax.cli.texts import add_options, given, texts
 from dljax.errors import UserError
+from dljax.knobs import read_knobs
 from dljax.runtime.profile import load_profile
 
 SUMMARY = "draw the pictures and texts of a run again, with another seed"
 
 _DESCRIPTION = """Draw every look of a run's experiment from its newest checkpoint. Knobs of the
-experiment that only concern drawing (--prompt, --temperature, ...) can be changed."""
+experiment that only concern drawing (--prompt, --temperature, ...) can be changed. Of a language
+model, the texts are drawn as the options say."""
 
 _EXAMPLES = """
 dljax sample runs/dcgan-1a2b3c4d --seed 7
 dljax sample runs/vae-1a2b3c4d --n 64
-dljax sample runs/gpt-1a2b3c4d --prompt "The for statement"
+dljax sample runs/gpt-1a2b3c4d --prompt "The for statement" --top-p 0.9 --length 200
+dljax sample runs/gpt-1a2b3c4d --prompt "The for statement" --beams 4
 """
 
 
@@ -37,15 +41,23 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
     add_now(parser)
+    own = ("length", "top_k", "top_p", "beams", "alpha")
+    add_options(parser, *own)
     target = take_target(parser, argv, "run")
     path = Path(target.word)
     record = read_record(path)
     stored = path / "code" / Path(record["file"]).name
     if not stored.is_file():  # its knobs are today's then, or there are none
         stored = Path(record["file"])
+    knobs = read_knobs(stored).knobs
+    if "prompt" not in knobs:
+        parser.add_argument("--prompt", help="with which a text begins")
+    if "temperature" not in knobs:
+        add_options(parser, "temperature")
     options, _, _, words = parse_with_knobs(
-        parser, [str(stored), *target.rest], own=("seed",), claims=False
+        parser, [str(stored), *target.rest], own=("seed", *own), claims=False
     )
+    changes = given(options)
     status = opened_elsewhere("sample", argv, path, record, options.now)
     if status is not None:
         return status
@@ -69,6 +81,8 @@ def main(argv: list[str]) -> int:
                 f"{path} draws no samples, so there is no number of them: leave out --n"
             )
         looks = {name: replace(look, n=options.n) for name, look in several.items()}
+    if changes:
+        looks = dict(texts(path, looks, changes))
     if not looks:
         raise UserError(f"{path} has no looks: there is nothing to draw")
     key = jax.random.key(options.seed)

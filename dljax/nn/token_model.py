@@ -52,23 +52,29 @@ class TokenModel(nn.Module):
         fresh: Float[Array, " b"] | None = None,
         *,
         train: bool,
-        decode: bool = False,
+        decode: bool | int = False,
+        padding: Int[Array, " b"] | None = None,
     ) -> Float[Array, "b t v"]:
         """Logits for the token after each.
 
         Args:
             fresh: 1 for a row that begins another text, whose memory begins at zero.
             decode: begin at the memory in the collection "cache" instead of zero, and leave it there.
+            padding: number of places without a token at the beginning of each row.
         """
         keep = "cache" if decode else ""
         if self.remember and (train or self.is_initializing()):
             keep = ROWS
+        mask = None
+        if padding is not None:
+            at = jnp.arange(tokens.shape[1])
+            mask = (at[None, :] >= padding[:, None]).astype(jnp.float32)
         init = uniform(self.init_scale)
         x = nn.Embed(self.vocabulary, self.hidden, embedding_init=init, name="embed")(tokens)
         x = Dropout(self.dropout, name="dropout_embed")(x, train=train)
         for i in range(self.layers):
             name = f"{self.kind}{i}"
             layer = Recurrent(self.hidden, self.cell, init, init, keep=keep, name=name)
-            x, _ = layer(x, fresh=fresh)
+            x, _ = layer(x, mask=mask, fresh=fresh)
             x = Dropout(self.dropout, name=f"dropout{i}")(x, train=train)
         return dense(self.vocabulary, kernel_init=init, bias_init=init, name="head")(x)

@@ -17,7 +17,7 @@ import numpy as np
 
 from dljax.errors import UserError
 from dljax.unpickling import Refused
-from dljax.weights import keras_files, torch_files
+from dljax.weights import keras_files, llama2c, torch_files
 
 # In the order in which the format's own library lays arrays out: the widest first, so that each lies at a
 # multiple of its width.
@@ -52,6 +52,7 @@ def read(path: str | Path, within: str = "") -> dict[str, np.ndarray]:
       tensors; without such an entry its own tensors. What is no tensor is passed over, and so is a
       prefix ``module.`` or ``_orig_mod.`` that all names have.
     - Keras (.keras, .weights.h5, .h5), where h5py is: see ``keras_files``.
+    - llama2.c's first format, by Meta's names: see ``llama2c``.
 
     Args:
         within: the entry of a torch checkpoint to take, where it has several dicts of tensors.
@@ -73,6 +74,8 @@ def read(path: str | Path, within: str = "") -> dict[str, np.ndarray]:
             alone = _safetensors
         elif start[:8] == b"\x89HDF\r\n\x1a\n":
             alone = keras_files.read
+        elif llama2c.fits(start, path.stat().st_size):
+            alone = _llama2c
         if alone is not None:
             _check_alone(within)
             return alone(path)
@@ -98,6 +101,10 @@ def read(path: str | Path, within: str = "") -> dict[str, np.ndarray]:
         ) from None
     except Exception as error:  # json, zipfile, tarfile, zlib, numpy and h5py have a dozen kinds
         raise _damaged(path, error) from None
+
+
+def _llama2c(path: Path) -> dict[str, np.ndarray]:
+    return llama2c.read(path).arrays
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

@@ -3,6 +3,18 @@
 import numpy as np
 
 GPT2 = {"vocabulary": 41, "context": 24, "layers": 3, "heads": 4, "features": 32}
+GPT1 = GPT2
+LLAMA = {
+    "vocabulary": 41,
+    "context": 24,
+    "layers": 3,
+    "heads": 4,
+    "groups": 2,
+    "features": 32,
+    "hidden": 48,
+}
+# Places without a token at the beginning of the two rows of ``tokens``; and tokens of a text after them.
+PADDING, AFTER = (0, 7), 4
 LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}  # and the vanilla net's and the GRU's
 # Lengths of three sequences of five times and four features.
 LENGTHS = (5, 2, 3)
@@ -118,3 +130,11 @@ RANDAUGMENT = {
     "Equalize": False,
 }
 MAGNITUDES = (9, 24)
+
+# top_k and top_p of draws from ``scores``
+NUCLEI = ((0, 0.3), (0, 0.9), (5, 0.8), (12, 1.0))
+
+
+def scores() -> np.ndarray:
+    """Logits of three rows, no two of them equal."""
+    return np.random.default_rng(4).normal(scale=2.0, size=(3, 41)).astype(np.float32)

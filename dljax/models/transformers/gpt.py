@@ -12,57 +12,45 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout, dense
+from dljax.nn import Dropout, attend, dense
+from dljax.nn.cache import Past, past, remember
 
 _INIT = nn.initializers.normal(0.02)
 
 
 class CausalSelfAttention(nn.Module):
-    """Attention of each position to itself and to earlier ones.
-
-    With ``decode`` the keys and values of earlier calls, ``start`` of them, are in the collection
-    "cache": one call may bring a whole prompt, later ones a token each.
-    """
+    """Attention of each position to itself and to earlier ones, in ``heads`` heads."""
 
     heads: int
-    context: int
     layers: int
     bias: bool
     dropout: float
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b t d"], start: Int[Array, ""] | int, *, train: bool, decode: bool
+        self, x: Float[Array, "b t d"], past: Past, *, train: bool
     ) -> Float[Array, "b t d"]:
         b, t, d = x.shape
         qkv = dense(3 * d, use_bias=self.bias, kernel_init=_INIT, name="c_attn")(x)
         query, key, value = (
             part.reshape(b, t, self.heads, d // self.heads) for part in jnp.split(qkv, 3, axis=-1)
         )
-        if decode:
-            key = self._remember("key", key, start)
-            value = self._remember("value", value, start)
-        scores = jnp.einsum("bqkd,bskd->bkqs", query, key) * (d // self.heads) ** -0.5
-        seen = jnp.arange(key.shape[1])[None, :] <= start + jnp.arange(t)[:, None]
-        scores = jnp.where(seen[None, None], scores.astype(jnp.float32), -jnp.inf)
-        attention = jax.nn.softmax(scores, axis=-1).astype(x.dtype)
-        attention = Dropout(self.dropout, name="attn_dropout")(attention, train=train)
-        out = jnp.einsum("bkqs,bskd->bqkd", attention, value).reshape(b, t, d)
+        out = attend(
+            query,
+            remember(self, "key", key, past),
+            remember(self, "value", value, past),
+            past.mask,
+            causal=past.mask is None,
+            dropout=Dropout(self.dropout, name="attn_dropout"),
+            train=train,
+        )
         out = dense(
             d,
             use_bias=self.bias,
             kernel_init=nn.initializers.normal(0.02 * (2 * self.layers) ** -0.5),
             name="c_proj",
-        )(out)
+        )(out.reshape(b, t, d))
         return Dropout(self.dropout, name="resid_dropout")(out, train=train)
-
-    def _remember(
-        self, name: str, new: Float[Array, "b t k d"], start: Int[Array, ""] | int
-    ) -> Float[Array, "b s k d"]:
-        b, _, *rest = new.shape
-        kept = self.variable("cache", name, jnp.zeros, (b, self.context, *rest), new.dtype)
-        kept.value = jax.lax.dynamic_update_slice_in_dim(kept.value, new, start, axis=1)
-        return kept.value
 
 
 class MLP(nn.Module):
@@ -87,20 +75,19 @@ class Block(nn.Module):
     """Attention and MLP, each on a normalized input and added to it."""
 
     heads: int
-    context: int
     layers: int
     bias: bool
     dropout: float
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b t d"], start: Int[Array, ""] | int, *, train: bool, decode: bool
+        self, x: Float[Array, "b t d"], past: Past, *, train: bool
     ) -> Float[Array, "b t d"]:
         shared: dict[str, Any] = {"layers": self.layers, "bias": self.bias, "dropout": self.dropout}
-        attention = CausalSelfAttention(self.heads, self.context, **shared, name="attn")
+        attention = CausalSelfAttention(self.heads, **shared, name="attn")
         mlp = MLP(**shared, name="mlp")
         normed = nn.LayerNorm(epsilon=1e-5, use_bias=self.bias, name="ln_1")(x)
-        x = x + attention(normed, start, train=train, decode=decode)
+        x = x + attention(normed, past, train=train)
         normed = nn.LayerNorm(epsilon=1e-5, use_bias=self.bias, name="ln_2")(x)
         return x + mlp(normed, train=train)
 
@@ -126,30 +113,27 @@ class GPT(nn.Module):
 
     @nn.compact
     def __call__(
-        self, tokens: Int[Array, "b t"], *, train: bool, decode: bool = False
+        self,
+        tokens: Int[Array, "b t"],
+        *,
+        train: bool,
+        decode: bool | int = False,
+        padding: Int[Array, " b"] | None = None,
     ) -> Float[Array, "b t v"]:
         """Logits for the token after each.
 
         Args:
-            decode: continue the tokens of earlier calls, whose keys and values are in the collection
-                "cache". The caller counts them: ``context`` in all at the most.
+            decode, padding: of ``dljax.nn.cache.past``.
         """
-        t = tokens.shape[1]
-        if t > self.context:
-            raise ValueError(f"{t} tokens do not fit the context of {self.context}")
-        start: Array | int = 0
-        if decode:
-            seen = self.variable("cache", "seen", lambda: jnp.zeros((), jnp.int32))
-            start = seen.value
-            seen.value = start + t
+        places = past(self, tokens.shape[1], self.context, decode, padding)
         embed = nn.Embed(self.vocabulary, self.features, embedding_init=_INIT, name="wte")
-        places = nn.Embed(self.context, self.features, embedding_init=_INIT, name="wpe")
-        x = embed(tokens) + places(start + jnp.arange(t))[None]
+        table = nn.Embed(self.context, self.features, embedding_init=_INIT, name="wpe")
+        x = embed(tokens)
+        x = x + table(places.position).reshape(-1, *x.shape[1:])
         x = Dropout(self.dropout, name="drop")(x, train=train)
         for i in range(self.layers):
-            x = Block(
-                self.heads, self.context, self.layers, self.bias, self.dropout, name=f"h_{i}"
-            )(x, start, train=train, decode=decode)
+            block = Block(self.heads, self.layers, self.bias, self.dropout, name=f"h_{i}")
+            x = block(x, places, train=train)
         x = nn.LayerNorm(epsilon=1e-5, use_bias=self.bias, name="ln_f")(x)
         return embed.attend(x)
 
