@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from parity.cases import (
+    BERT,
     CLASSIFIERS,
     DDPM,
     GPT2,
     INCEPTIONS,
     LSTM,
     RESNETS,
+    ROBERTA,
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
@@ -26,6 +28,7 @@ from parity.cases import (
     graph,
     image,
     noisy,
+    texts,
     tokens,
 )
 from parity.recipe import weights
@@ -46,8 +49,9 @@ from dljax.models.convnets import (
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.recurrent import lstm
-from dljax.models.transformers import gpt, vit
+from dljax.models.transformers import bert, gpt, vit
 from dljax.weights import alexnet as alexnet_names
+from dljax.weights import bert as bert_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
@@ -128,6 +132,18 @@ def inception(
 ROWS = {
     "transformers' GPT-2": Row(
         gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
+    ),
+    "transformers' BERT": Row(
+        bert, "bert-base", BERT, bert_names, texts(0), ("bert.npz", "bert_model"), SHORT
+    ),
+    "transformers' RoBERTa": Row(
+        bert,
+        "roberta-base",
+        ROBERTA,
+        bert_names,
+        (texts(1)[0],),
+        ("bert.npz", "roberta_model"),
+        SHORT,
     ),
     "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
     "PyG's GCN": Row(
@@ -284,6 +300,7 @@ BESIDES = {
         "transformer.h.0.attn.bias",
         "transformer.h.2.attn.masked_bias",
     ),
+    "transformers' BERT": ("embeddings.position_ids",),
     "torch's CIFAR ResNet-20": ("layer3.2.bn2.num_batches_tracked",),
     "torchvision's ResNet-50": (
         "bn1.num_batches_tracked",
