@@ -18,10 +18,16 @@ VOCABULARY = Characters(_ALPHABET, unknown="?")
 
 
 @functools.lru_cache(maxsize=1)
-def _text() -> str:
+def each() -> tuple[str, ...]:
+    """The text of each topic, in the order of their names, plain quotation marks and dashes for others."""
     from pydoc_data.topics import topics
 
-    return "\n\n".join(topics[name].strip() for name in sorted(topics)).translate(_PLAIN)
+    return tuple(topics[name].strip().translate(_PLAIN) for name in sorted(topics))
+
+
+def whole() -> str:
+    """The text of all topics."""
+    return "\n\n".join(each())
 
 
 def load(data: str = "", *, fake: bool = False) -> Text:
@@ -38,6 +44,6 @@ def load(data: str = "", *, fake: bool = False) -> Text:
     if fake:
         tokens = fake_data.text(40_000, len(VOCABULARY))
     else:
-        tokens = VOCABULARY.encode(_text())
+        tokens = VOCABULARY.encode(whole())
     cut = len(tokens) * 9 // 10
     return Text(tokens[:cut], tokens[cut:], VOCABULARY)

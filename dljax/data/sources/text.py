@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,6 +28,18 @@ def read_text(file: Path) -> str:
         raise UserError(f"{file} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise UserError(f"{file} is not UTF-8 text: give a text file with --data PATH") from None
+
+
+class Vocabulary(Protocol):
+    """Tokens of a text and back: ``Characters``, ``Words``, ``byte_pairs.BytePairs``, ``pieces.Pieces``."""
+
+    def __len__(self) -> int: ...
+
+    def encode(self, text: str) -> np.ndarray:
+        """int32 [t]."""
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of tokens."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ class Text(NamedTuple):
 
     train: np.ndarray
     validation: np.ndarray
-    vocabulary: Characters | Words
+    vocabulary: Vocabulary
     test: np.ndarray | None = None
 
 
