@@ -12,6 +12,7 @@ from dljax import __version__
 from dljax.cli import (
     describe,
     doctor,
+    embedding,
     evaluate,
     exporting,
     importing,
@@ -43,6 +44,7 @@ COMMANDS = {
     "plan": Command(plan.main, plan.SUMMARY),
     "eval": Command(evaluate.main, evaluate.SUMMARY),
     "predict": Command(predicting.main, predicting.SUMMARY),
+    "embed": Command(embedding.main, embedding.SUMMARY),
     "sample": Command(sample.main, sample.SUMMARY),
     "sweep": Command(sweep.main, sweep.SUMMARY),
     "import": Command(importing.main, importing.SUMMARY),

@@ -1,5 +1,6 @@
 """The networks of an experiment, and the names that other libraries have for their weights."""
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,32 @@ def of_phase(phase: "Phase") -> "nn.Module":
     return found[0]
 
 
+def map_of(module: "nn.Module") -> Any:
+    """The map for a network's weights, by the names that a file has where ``dljax.weights`` knows several.
+
+    Returns:
+        Entries, or a function (names of the file) -> entries.
+
+    Raises:
+        UserError: as ``entries_of``.
+    """
+    entries = entries_of(module)
+    home = import_module(f"dljax.weights.{_home(module)}")
+    return partial(home.fitting, module) if hasattr(home, "fitting") else entries
+
+
+def _home(module: "nn.Module") -> str:
+    """The name of a network's file."""
+    return type(module).__module__.rpartition(".")[2]
+
+
 def entries_of(module: "nn.Module") -> list["Entry"]:
     """The map of a network's weights to the names of its reference implementation.
 
     Raises:
         UserError: ``dljax.weights`` has no file of the architecture's name.
     """
-    home = type(module).__module__.rpartition(".")[2]
+    home = _home(module)
     try:
         return import_module(f"dljax.weights.{home}").entries(module)
     except ModuleNotFoundError:

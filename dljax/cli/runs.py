@@ -156,25 +156,33 @@ def together(experiment: "Experiment", seeds: Sequence[int]) -> "Experiment":
     return Experiment(*phases, seed=tuple(seeds)).of(origin, experiment.claim, experiment.apart)
 
 
-def begun_from(experiment: "Experiment", source: Path, workdir: Path | None) -> "Experiment":
+def begun_from(
+    experiment: "Experiment", source: Path, workdir: Path | None, fresh: str = ""
+) -> "Experiment":
     """The experiment, started from the variables of another run's newest checkpoint, or of a file.
 
     Args:
         source: a run's folder, or a file of weights of the experiment's one network.
         workdir: named for the new run, if one was. A run that has begun there, or in its default
             folder, goes on also where ``source`` is gone.
+        fresh: paths of layers that stay as they are initialized, with commas between.
 
     Raises:
         UserError: ``source`` is neither.
     """
     from dljax import weights
-    from dljax.cli.modules import entries_of, of_phase
+    from dljax.cli.modules import map_of, of_phase
     from dljax.experiment import Experiment
 
     first, *rest = experiment.phases
-    begin = weights.from_run(source)
+    layers = fresh.split(",") if fresh else []
+
+    def keep(path: str) -> bool:
+        return any(f"{path.partition('/')[2]}/".startswith(f"{layer}/") for layer in layers)
+
+    begin = weights.from_run(source, keep=keep)
     if source.is_file():
-        begin = weights.load(source, entries_of(of_phase(first)))
+        begin = weights.load(source, map_of(of_phase(first)), keep=keep)
     first = dataclasses.replace(first, start=begin)
     origin = experiment.origin
     assert origin is not None
