@@ -5,6 +5,7 @@ import pytest
 from refusal import refused
 
 from dljax.data.datasets import prose
+from dljax.data.sources.text import Characters, Text
 from dljax.data.sources.word_pieces import SPECIAL, WordPieces
 from dljax.errors import UserError
 
@@ -50,6 +51,9 @@ def test_training_is_of_the_text_alone_and_files_keep_it(tmp_path):
     assert len(pieces.encode("low")) == 1  # three times as frequent as a letter alone
     pieces.save(tmp_path / "vocab.txt")
     assert WordPieces.read(tmp_path / "vocab.txt") == pieces == WordPieces.read(tmp_path)
+    cased = WordPieces.train(["Low low"] * 3, 40, lower=False)
+    cased.save(tmp_path / "vocab.txt")
+    assert WordPieces.read(tmp_path) == cased and "Low" in cased.pieces
 
 
 def test_refusals(tmp_path):
@@ -89,3 +93,9 @@ def test_prose_of_a_file(tmp_path):
     told = text.vocabulary.decode(whole).split()
     assert told[:80] == ["alpha", "beta", "gamma", "delta"] * 20
     assert 4 <= len(text.vocabulary.decode(text.validation).split()) <= 12
+
+
+def test_unigram_entropy_by_hand():
+    """Counts 3, 1 and 0, one added to each: 4, 2 and 1 of 7."""
+    text = Text(np.array([0, 0, 0, 1]), np.array([0, 2]), Characters("abc"))
+    assert prose.unigram(text) == pytest.approx(-(np.log(4 / 7) + np.log(1 / 7)) / 2)

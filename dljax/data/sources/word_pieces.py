@@ -65,15 +65,21 @@ class WordPieces:
             )
 
     @classmethod
-    def read(cls, path: str | Path, lower: bool = True) -> "WordPieces":
+    def read(cls, path: str | Path, lower: bool | None = None) -> "WordPieces":
         """The vocabulary of a file, a piece on each line, or of ``vocab.txt`` in a folder.
+
+        Args:
+            lower: by default True where no piece but those in brackets has an upper-case letter.
 
         Raises:
             UserError: it cannot be read, or is no such file.
         """
         path = Path(path)
         file = path / "vocab.txt" if path.is_dir() else path
-        return cls(tuple(read_text(file).rstrip("\n").split("\n")), lower)
+        pieces = tuple(read_text(file).rstrip("\n").split("\n"))
+        if lower is None:
+            lower = not any(p != p.lower() for p in pieces if not p.startswith("["))
+        return cls(pieces, lower)
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int, lower: bool = True) -> "WordPieces":
