@@ -18,7 +18,7 @@ class Fill:
     """A look: the likeliest pieces for each [MASK] of a text, with their probabilities.
 
     Attributes:
-        model: gives logits [b, t, v] for tokens [b, t].
+        model: gives logits [b, t, v] for tokens [b, t], or a tuple whose first they are.
         texts: each with one [MASK] or more.
         top: pieces shown.
 
@@ -44,8 +44,9 @@ class Fill:
             tokens = np.array(
                 [special.first, *self.vocabulary.encode(text), special.last], np.int32
             )
-            logits = apply({"params": variables.params["model"]}, tokens[None])[0]
-            chance = np.asarray(jax.nn.softmax(logits.astype(np.float32), -1))
+            given = apply({"params": variables.params["model"]}, tokens[None])
+            logits = given[0] if isinstance(given, tuple) else given
+            chance = np.asarray(jax.nn.softmax(logits[0].astype(np.float32), -1))
             out.append(text)
             for at in np.flatnonzero(tokens == special.mask):
                 best = np.argsort(-chance[at], kind="stable")[: self.top]

@@ -47,6 +47,12 @@ def load(data: str = "", vocabulary: str = "", *, size: int = 2000, fake: bool =
     return Text(train, validation, known)
 
 
+def unigram(text: Text) -> float:
+    """Nats per token of the validation text under the frequencies in the training text, one added to each."""
+    counts = np.bincount(text.train, minlength=len(text.vocabulary)) + 1
+    return float(-np.mean(np.log(counts / counts.sum())[text.validation]))
+
+
 @dataclass(frozen=True)
 class Stretches:
     """Examples ``tokens`` int32 [length]: stretches of a long sequence of word pieces, each between [CLS] and
