@@ -6,11 +6,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from refusal import refused
 
 from dljax import weights
 from dljax.analysis.fill import Fill
 from dljax.analysis.sentence_vectors import pooled, sentence_vectors
+from dljax.cli.main import main
 from dljax.data.sources.word_pieces import SPECIAL, WordPieces
 from dljax.types import Variables
 
@@ -70,29 +72,33 @@ def test_gaps_are_filled_with_the_likeliest():
         Fill(Next(), PIECES, ("w1",))
 
 
-def test_lines_of_a_file(command, tmp_path):
-    status, _, err = command("train", BERT, *TINY, "--steps", "2", "--workdir", "run")
-    assert status == 0, err
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> str:
+    """A run of a tiny BERT."""
+    folder = str(tmp_path_factory.mktemp("embed") / "run")
+    assert main(["train", BERT, *TINY, "--steps", "2", "--workdir", folder]) == 0
+    return folder
+
+
+def test_lines_of_a_file(command, run, tmp_path):
     lines = ["w11 w12 w13", "", "w9 " * 30, "w11 w12 w13", "w12 w11 w13"]
     (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
-    status, out, err = command("embed", "run", "lines.txt")
+    status, out, err = command("embed", run, "lines.txt")
     assert (status, out) == (0, "lines.npy: 5 x 8\n"), err
     found = np.load(tmp_path / "lines.npy")
     assert found.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(found[0], found[3])
     assert np.abs(found[0] - found[4]).max() > 1e-4
-    status, out, err = command("embed", "run", "lines.txt", "--no-normalize", "--out", "raw.npy")
+    status, out, err = command("embed", run, "lines.txt", "--no-normalize", "--out", "raw.npy")
     assert status == 0, err
     raw = np.load(tmp_path / "raw.npy")
     np.testing.assert_allclose(raw / np.linalg.norm(raw, axis=1, keepdims=True), found, rtol=1e-5)
 
 
-def test_a_file_without_the_head_is_imported(command, tmp_path):
+def test_a_file_without_the_head_is_imported(command, run, tmp_path):
     """The encoder is the file's, bit for bit, and the head is fresh."""
-    status, _, err = command("train", BERT, *TINY, "--steps", "2", "--workdir", "run")
-    assert status == 0, err
-    assert command("export", "run", "whole.safetensors")[0] == 0
+    assert command("export", run, "whole.safetensors")[0] == 0
     whole = weights.read(tmp_path / "whole.safetensors")
     encoder = {k.removeprefix("bert."): v for k, v in whole.items() if k.startswith("bert.")}
     weights.write(tmp_path / "encoder.safetensors", encoder)
@@ -109,18 +115,17 @@ def test_a_file_without_the_head_is_imported(command, tmp_path):
     assert not back[bias].any() and whole[bias].any()
 
 
-def test_refusals(command, tmp_path):
+def test_refusals(command, run, tmp_path):
     def told(*words: str) -> str:
         status, _, err = command("embed", *words)
         assert status == 2 and err.count("\n") == 1, err
         return err
 
-    assert command("train", BERT, *TINY, "--steps", "1", "--workdir", "run")[0] == 0
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "lines.txt").write_text("w1\n")
-    assert "empty.txt is empty" in told("run", "empty.txt")
-    assert "absent.txt cannot be read" in told("run", "absent.txt")
-    assert "--length 500: expected 3 to 24" in told("run", "lines.txt", "--length", "500")
+    assert "empty.txt is empty" in told(run, "empty.txt")
+    assert "absent.txt cannot be read" in told(run, "absent.txt")
+    assert "--length 500: expected 3 to 24" in told(run, "lines.txt", "--length", "500")
     lenet = str(ROOT / "experiments" / "convnets" / "lenet.py")
     small = ("--variant", "tiny", "--epochs", "0.02", "--workdir", "images")
     assert command("train", lenet, *small)[0] == 0

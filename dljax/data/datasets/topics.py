@@ -52,7 +52,7 @@ def sentences() -> tuple[tuple[str, ...], ...]:
 
 
 def split_by_topic(parts: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    """What there is of each topic, for training, validation and test: of every ten topics 7, 1 and 2."""
+    """Parts, one of each topic, for training, validation and test: of every ten topics 7, 1 and 2."""
     splits: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
     for number, part in enumerate(parts):
         splits[_SPLIT[number % 10]].append(part)
