@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from parity.cases import (
+    BERT,
     BILSTM,
     CLASSIFIERS,
     DDPM,
@@ -24,6 +25,7 @@ from parity.cases import (
     LSTM,
     LSTM_CNN,
     RESNETS,
+    ROBERTA,
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
@@ -35,6 +37,7 @@ from parity.cases import (
     noisy,
     sentences,
     series,
+    texts,
     tokens,
     video,
 )
@@ -58,8 +61,9 @@ from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.hybrids import lrcn, lstm_cnn, tcn, text_cnn
 from dljax.models.recurrent import bilstm, gru, lstm, rnn
-from dljax.models.transformers import gpt, gpt1, llama, vit
+from dljax.models.transformers import bert, gpt, gpt1, llama, vit
 from dljax.weights import alexnet as alexnet_names
+from dljax.weights import bert as bert_names
 from dljax.weights import bilstm as bilstm_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
@@ -168,6 +172,18 @@ ROWS = {
         (DECODERS, "meta"),
         SHORT,
         map="meta_entries",
+    ),
+    "transformers' BERT": Row(
+        bert, "bert-base", BERT, bert_names, texts(0), ("bert.npz", "bert_model"), SHORT
+    ),
+    "transformers' RoBERTa": Row(
+        bert,
+        "roberta-base",
+        ROBERTA,
+        bert_names,
+        (texts(1)[0],),
+        ("bert.npz", "roberta_model"),
+        SHORT,
     ),
     "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
     **{
@@ -368,6 +384,7 @@ BESIDES = {
         "transformer.h.0.attn.bias",
         "transformer.h.2.attn.masked_bias",
     ),
+    "transformers' BERT": ("embeddings.position_ids",),
     "torch's CIFAR ResNet-20": ("layer3.2.bn2.num_batches_tracked",),
     "torchvision's ResNet-50": (
         "bn1.num_batches_tracked",

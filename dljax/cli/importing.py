@@ -19,6 +19,7 @@ _EXAMPLES = """
 dljax import experiments/convnets/resnet_cifar.py resnet20-12fca82f.th --claim cifar10
 dljax import experiments/convnets/mobilenet_v2.py mobilenet_v2-b0353104.pth --claim imagenet --fake
 dljax import experiments/convnets/resnet.py model.safetensors --out runs/resnet50
+dljax import experiments/transformers/bert.py model.safetensors --variant bert-base --vocabulary vocab.txt
 """
 
 
@@ -32,6 +33,12 @@ def main(argv: list[str]) -> int:
         help="safetensors (of shards the index), npz, a file of torch.save, or Keras' .h5 or .keras",
     )
     add_run_options(parser)
+    parser.add_argument(
+        "--fresh",
+        default="",
+        metavar="LAYER[,LAYER]",
+        help="layers that begin fresh, which the file may not have (--fresh head)",
+    )
     parser.add_argument("--out", type=Path, dest="workdir", help="the same as --workdir")
     options, path, knobs, words = parse_with_knobs(parser, argv)
     profile = load_profile(options.on)
@@ -44,7 +51,7 @@ def main(argv: list[str]) -> int:
     from dljax.runtime.rundir import RunDir, choose_workdir
     from dljax.runtime.stage import ready, staged
 
-    experiment = begun_from(experiment, options.weights, options.workdir)
+    experiment = begun_from(experiment, options.weights, options.workdir, options.fresh)
     workdir = choose_workdir(experiment, options.workdir)
     stage = staged(experiment)[0]
     executor = ready(experiment, profile, stage)

@@ -1,7 +1,9 @@
 """The networks of an experiment, and the names that other libraries have for their weights."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
-from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dljax.errors import UserError
@@ -42,29 +44,44 @@ def of_phase(phase: "Phase") -> "nn.Module":
     return found[0]
 
 
-def entries_of(module: "nn.Module", file: Path | None = None) -> list["Entry"]:
-    """The map of a network's weights to the names of its reference implementation.
+def map_of(module: "nn.Module") -> Callable[[Iterable[str]], list["Entry"]]:
+    """The map of a network's weights to the names of its reference implementation, by the names of a file.
 
-    Args:
-        file: of weights; of several maps (``entries``, ``keras_entries``, ...) the one is taken that has
-            the most of its names.
+    A file of ``dljax.weights`` may say which by ``fitting``; else, of its maps (``entries``,
+    ``keras_entries``, ...) the one is taken that has the most of the names.
 
     Raises:
-        UserError: ``dljax.weights`` has no file of the architecture's name, or ``file`` cannot be read.
+        UserError: as ``entries_of``.
     """
-    home = type(module).__module__.rpartition(".")[2]
+    home = _home(module)
+    if hasattr(home, "fitting"):
+        return partial(home.fitting, module)
+    others = [make for name, make in vars(home).items() if name.endswith("_entries")]
+    maps = [home.entries(module), *(make(module) for make in others)]
+
+    def best(names: Iterable[str]) -> list["Entry"]:
+        found = set(names)
+        return max(maps, key=lambda entries: len(found & {n for e in entries for n in e.names}))
+
+    return best
+
+
+def entries_of(module: "nn.Module") -> list["Entry"]:
+    """The map of a network's weights to the names of its reference implementation.
+
+    Raises:
+        UserError: ``dljax.weights`` has no file of the architecture's name.
+    """
+    return _home(module).entries(module)
+
+
+def _home(module: "nn.Module") -> ModuleType:
+    """The file in ``dljax.weights`` of a network's architecture."""
+    name = type(module).__module__.rpartition(".")[2]
     try:
-        names = import_module(f"dljax.weights.{home}")
+        return import_module(f"dljax.weights.{name}")
     except ModuleNotFoundError:
         raise UserError(
             f"dljax knows no other names for the weights of {type(module).__name__}: there is no "
-            f"dljax/weights/{home}.py"
+            f"dljax/weights/{name}.py"
         ) from None
-    others = [make for name, make in vars(names).items() if name.endswith("_entries")]
-    maps = [names.entries(module), *(make(module) for make in others)]
-    if file is None or len(maps) == 1:
-        return maps[0]
-    from dljax.weights import read
-
-    found = read(file).keys()
-    return max(maps, key=lambda entries: len(found & {n for e in entries for n in e.names}))

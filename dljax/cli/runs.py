@@ -206,7 +206,7 @@ def _beginning(phase: "Phase", source: Path, fresh: str) -> "Start":
     from flax.traverse_util import flatten_dict
 
     from dljax import weights
-    from dljax.cli.modules import entries_of, of_phase
+    from dljax.cli.modules import map_of, of_phase
     from dljax.experiment import Anew
 
     layers = [name.strip("/") for name in fresh.split(",")] if fresh else []
@@ -220,7 +220,7 @@ def _beginning(phase: "Phase", source: Path, fresh: str) -> "Start":
 
     begin = weights.from_run(source, keep=keep)
     if source.is_file():
-        begin = weights.load(source, entries_of(of_phase(phase), source), keep=keep)
+        begin = weights.load(source, map_of(of_phase(phase)), keep=keep)
     if not layers:
         return begin
 

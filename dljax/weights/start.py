@@ -25,7 +25,7 @@ _TRIES = 3  # of reading a run's newest checkpoint, which may be deleted meanwhi
 
 def load(
     file: str | Path,
-    entries: Iterable[Entry],
+    entries: Iterable[Entry] | Callable[[Iterable[str]], Iterable[Entry]],
     player: str = "model",
     keep: Callable[[str], bool] = lambda path: False,
     within: str = "",
@@ -34,6 +34,8 @@ def load(
 
     Args:
         file: of a kind that ``read`` knows, with the names of ``entries``.
+        entries: or a function of the file's names that returns them, where there are several kinds of
+            file for one network.
         within: as in ``read``.
         keep: path ("params/head/kernel") -> True where that variable stays fresh, e.g. a classifier's
             last layer; the file may have it in any shape, or not at all.
@@ -42,11 +44,13 @@ def load(
         UserError: (the start) the file cannot be read, an array is missing, unknown or of another
             shape, or there is no such player.
     """
-    named = [e._replace(path="") if e.path and keep(e.path) else e for e in entries]
+    given = entries if callable(entries) else list(entries)
 
     def start(before: State | None, fresh: State) -> State:
         like = {"params": fresh.params.get(player, {}), **fresh.extra.get(player, {})}
         state = read(file, within)
+        known = given(state) if callable(given) else given
+        named = [e._replace(path="") if e.path and keep(e.path) else e for e in known]
         try:
             found = to_variables(named, state, like)
         except UserError as error:

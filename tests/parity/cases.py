@@ -15,6 +15,15 @@ LLAMA = {
 }
 # Places without a token at the beginning of the two rows of ``tokens``; and tokens of a text after them.
 PADDING, AFTER = (0, 7), 4
+BERT = {
+    "vocabulary": 41,
+    "features": 32,
+    "layers": 3,
+    "heads": 4,
+    "hidden": 48,
+    "positions": 26,
+}
+ROBERTA = {**BERT, "offset": 2, "types": 1, "padding": 1, "epsilon": 1e-5}
 LSTM = {"vocabulary": 41, "hidden": 24, "layers": 2}  # and the vanilla net's and the GRU's
 # Lengths of three sequences of five times and four features.
 LENGTHS = (5, 2, 3)
@@ -50,6 +59,15 @@ SHORT_RESNET_V2 = {"modules": (1, 2, 2)}
 
 def tokens() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 41, (2, 20)).astype(np.int32)
+
+
+def texts(padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of three texts of 20, 11 and 1 tokens, filled up with ``padding``, and their types."""
+    rng = np.random.default_rng(0)
+    places, lengths = np.arange(20)[None], np.array([[20], [11], [1]])
+    drawn = rng.integers(2, 41, (3, 20))
+    types = (places >= 6) & (places < lengths)
+    return np.where(places < lengths, drawn, padding).astype(np.int32), types.astype(np.int32)
 
 
 def sequences() -> np.ndarray:

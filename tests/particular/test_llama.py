@@ -10,7 +10,7 @@ from architectures import tiny
 from refusal import refused
 
 from dljax import models, weights
-from dljax.cli.modules import entries_of
+from dljax.cli.modules import map_of
 from dljax.models.transformers import llama
 from dljax.weights import from_variables, llama2c, to_variables
 from dljax.weights.llama import entries, interleaved, meta_entries
@@ -99,7 +99,7 @@ def test_files_of_llama2c(tied, tmp_path):
         tmp_path / "model.safetensors", from_variables(entries(model), {"params": params})
     )
     for name, named in {"bin": meta_entries(model), "safetensors": entries(model)}.items():
-        chosen = entries_of(model, tmp_path / f"model.{name}")
+        chosen = map_of(model)(weights.read(tmp_path / f"model.{name}"))
         assert [entry.names for entry in chosen] == [entry.names for entry in named]
     (tmp_path / "short.bin").write_bytes(raw[:-4])
     (tmp_path / "empty.bin").write_bytes(b"")
