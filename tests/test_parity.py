@@ -45,7 +45,7 @@ from dljax.models.convnets import (
 )
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
-from dljax.models.recurrent import lstm
+from dljax.models.recurrent import gru, lstm, rnn
 from dljax.models.transformers import gpt, vit
 from dljax.weights import alexnet as alexnet_names
 from dljax.weights import ddpm as ddpm_names
@@ -53,6 +53,7 @@ from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gpt as gpt_names
+from dljax.weights import gru as gru_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
@@ -61,6 +62,7 @@ from dljax.weights import lstm as lstm_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
+from dljax.weights import rnn as rnn_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
 from dljax.weights import xception as xception_names
@@ -130,6 +132,22 @@ ROWS = {
         gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
     ),
     "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
+    **{
+        f"torch's {what}": Row(
+            architecture,
+            variant,
+            LSTM,
+            names,
+            (tokens(),),
+            ("recurrent.npz", f"{golden}_language"),
+            SHORT,
+        )
+        for what, architecture, variant, names, golden in (
+            ("RNN", rnn, "tanh", rnn_names, "tanh"),
+            ("RNN with ReLU", rnn, "relu", rnn_names, "relu"),
+            ("GRU", gru, "small", gru_names, "gru"),
+        )
+    },
     "PyG's GCN": Row(
         gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
     ),
@@ -264,8 +282,8 @@ def test_there_and_back(row):
     entries = row.entries(model)
     state = recipe(entries, zeros, row.gain)
     back = from_variables(entries, to_variables(entries, state))
-    for i in range(2 if row.architecture is lstm else 0):
-        first, second = f"rnn.bias_ih_l{i}", f"rnn.bias_hh_l{i}"
+    for first in [name for name in state if "bias_ih_l" in name and row.architecture is not gru]:
+        second = first.replace("ih", "hh")
         state[first], state[second] = state[first] + state[second], 0 * state[second]
     assert back.keys() == state.keys()
     for name in state:

@@ -1,7 +1,7 @@
 """Recurrent layers: composed in the course's five ways, masked, in both directions, and going on from
 window to window."""
 
-from dataclasses import replace
+import signal
 from functools import partial
 
 import flax.linen as nn
@@ -12,18 +12,19 @@ import optax
 import pytest
 from toy import PROFILE
 
-from dljax import EvalSet, Experiment, Phase, Pipeline, axes, learn, models
+from dljax import EvalSet, Experiment, Phase, Pipeline, axes, learn
 from dljax.data.sources.text import Streams, Windows
 from dljax.errors import UserError
 from dljax.learner import accumulate, many_seeds
-from dljax.models.recurrent import gru, lstm, rnn
+from dljax.nn import cells
 from dljax.nn.recurrent import Both, Recurrent
+from dljax.nn.token_model import TokenModel
 from dljax.runtime.execute import make_executor
-from dljax.runtime.loop import run
+from dljax.runtime.loop import Interrupted, run
 from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.language import language
 
-CELLS = {"tanh": rnn.TANH, "relu": rnn.RELU, "lstm": lstm.CELL, "gru": gru.CELL}
+CELLS = {"tanh": cells.TANH, "relu": cells.RELU, "lstm": cells.LSTM, "gru": cells.GRU}
 normal = nn.initializers.normal(0.5)
 
 
@@ -50,7 +51,7 @@ def sigmoid(x):
 def test_a_gru_is_its_equations(key):
     """Cho et al. 2014 with the reset gate after the product, row by row in float64."""
     x = sequences(key)
-    apply, params = layer_of(gru.CELL, x, key)
+    apply, params = layer_of(cells.GRU, x, key)
     w = {name: np.asarray(value, np.float64) for name, value in params.items()}
     h = np.zeros((3, 6))
     for t in range(5):
@@ -125,7 +126,7 @@ def test_the_five_ways_are_one_layer(way, shape, cell, key):
         many_to_many_after_reading: np.ones((7, 5)),
     }[way]
     assert not (moves & (expected == 0)).any(), "it sees what is yet to come"
-    if cell is not rnn.RELU:  # whose units may all be off
+    if cell is not cells.RELU:  # whose units may all be off
         np.testing.assert_array_equal(moves, expected > 0)
 
 
@@ -171,8 +172,9 @@ EIGHT = {
 }
 
 
-def tiny_learner(module=lstm):
-    return learn(language(models.build(module, "tiny", carry=True)), optax.sgd(0.5))
+def tiny_learner(cell=cells.LSTM, rate=0.5):
+    model = TokenModel(cell, "layer", vocabulary=17, hidden=8, layers=2, remember=True)
+    return learn(language(model), optax.sgd(rate))
 
 
 def streams(rows=8, length=5):
@@ -202,16 +204,14 @@ def test_streams_are_cut_by_hand():
         Streams(np.arange(9), 4, 2)
 
 
-@pytest.mark.parametrize("module", [rnn, lstm, gru])
-def test_windows_go_on_from_each_other(module):
+def test_windows_go_on_from_each_other(cell):
     """At a rate of zero, the windows' mean loss is that of the whole streams read at once."""
-    model = models.build(module, "tiny", carry=True)
-    learner = learn(language(model), optax.sgd(0.0))
+    learner = tiny_learner(cell, 0.0)
     losses, state, executor = trained(ONE, learner, 6)
     mine = losses[:, executor.names.index("model/loss")].mean()
     whole = {
-        "tokens": TEXT[: 8 * 31].reshape(8, 31)[:, :30],
-        "targets": TEXT[: 8 * 31].reshape(8, 31)[:, 1:],
+        "tokens": jnp.asarray(TEXT[: 8 * 31].reshape(8, 31)[:, :30]),
+        "targets": jnp.asarray(TEXT[: 8 * 31].reshape(8, 31)[:, 1:]),
     }
     loss = learner.evaluate(state, whole)["loss"].value
     np.testing.assert_allclose(mine, loss, rtol=1e-6)
@@ -219,10 +219,10 @@ def test_windows_go_on_from_each_other(module):
 
 def test_another_epoch_begins_at_zero():
     """The seventh window is the first again; so with parameters that stand still its loss is too."""
-    learner = learn(language(models.build(lstm, "tiny", carry=True)), optax.sgd(0.0))
-    losses, _, _ = trained(ONE, learner, 7)
-    np.testing.assert_array_equal(losses[6], losses[0])
-    assert (losses[1:6] != losses[0]).all(1).all()
+    metrics, _, executor = trained(ONE, tiny_learner(rate=0.0), 7)
+    np.testing.assert_array_equal(metrics[6], metrics[0])
+    losses = metrics[:, executor.names.index("model/loss")]
+    assert (losses[1:6] != losses[0]).all()
 
 
 @pytest.mark.parametrize("layout", EIGHT)
@@ -248,16 +248,22 @@ def test_two_seeds_remember_apart():
 
 
 def test_a_run_stopped_between_windows_goes_on_with_its_memory(tmp_path):
-    """Bit for bit; and a half-trained memory is no zero."""
+    """Bit for bit; and a half-trained memory is no zero. It is stopped in its second epoch of four windows."""
     evals = {"test": EvalSet(Windows.apart(TEXT, 10))}
 
-    def experiment(steps):
-        return Experiment(Phase(tiny_learner(), streams(), steps, evals=evals, every=4))
+    def stopping(variables, key):
+        signal.raise_signal(signal.SIGTERM)  # the sixth step is the last
+        return {}
 
-    whole = run(experiment(8), PROFILE, tmp_path / "whole", quiet=True)
-    first = run(experiment(5), PROFILE, tmp_path / "half", quiet=True)
-    assert all(np.abs(x).max() > 0.01 for x in jax.tree.leaves(first.state.extra))
-    second = run(experiment(8), replace(PROFILE), tmp_path / "half", quiet=True, anyway=True)
+    def experiment(**looks):
+        data = streams(length=7)
+        return Experiment(Phase(tiny_learner(), data, 8, evals=evals, looks=looks, every=5))
+
+    whole = run(experiment(), PROFILE, tmp_path / "whole", quiet=True)
+    with pytest.raises(Interrupted, match="at step 6"):
+        run(experiment(look=stopping), PROFILE, tmp_path / "half", quiet=True)
+    second = run(experiment(), PROFILE, tmp_path / "half", quiet=True)
+    assert all(np.abs(x).max() > 0.01 for x in jax.tree.leaves(whole.state.extra))
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(second.state), strict=True):
         if not jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
             np.testing.assert_array_equal(a, b)

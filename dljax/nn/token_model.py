@@ -32,7 +32,7 @@ class TokenModel(nn.Module):
         layers: number of recurrent layers.
         dropout: rate after the embedding and after each layer.
         init_scale: bound of the uniform draws from which weights and biases begin.
-        carry: in training, begin each window at the memory that the window before it left, in the
+        remember: in training, begin each window at the memory that the window before it left, in the
             collection ``axes.ROWS`` (truncated backpropagation through time).
     """
 
@@ -43,7 +43,7 @@ class TokenModel(nn.Module):
     layers: int = 2
     dropout: float = 0.0
     init_scale: float = 0.1
-    carry: bool = False
+    remember: bool = False
 
     @nn.compact
     def __call__(
@@ -61,7 +61,7 @@ class TokenModel(nn.Module):
             decode: begin at the memory in the collection "cache" instead of zero, and leave it there.
         """
         keep = "cache" if decode else ""
-        if self.carry and (train or self.is_initializing()):
+        if self.remember and (train or self.is_initializing()):
             keep = ROWS
         init = uniform(self.init_scale)
         x = nn.Embed(self.vocabulary, self.hidden, embedding_init=init, name="embed")(tokens)

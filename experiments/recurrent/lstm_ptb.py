@@ -35,7 +35,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     text = ptb.load(data, fake=fake)
-    model = models.build(lstm, variant, vocabulary=len(text.vocabulary), carry=True)
+    model = models.build(lstm, variant, vocabulary=len(text.vocabulary), remember=True)
     streams = Streams(text.train, context, batch)
     epoch = streams.windows
 

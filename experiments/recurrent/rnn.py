@@ -35,7 +35,9 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     text = topics.load(fake=fake)
-    model = models.build(rnn, variant, vocabulary=len(text.vocabulary), dropout=dropout, carry=True)
+    model = models.build(
+        rnn, variant, vocabulary=len(text.vocabulary), dropout=dropout, remember=True
+    )
     rate = optax.cosine_decay_schedule(lr, steps, alpha=0.1)
     tx = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(rate))
     return Experiment(

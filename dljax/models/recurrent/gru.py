@@ -5,30 +5,18 @@ in cuDNN, torch and Keras.
     h_t = (1 - z) * n + z * h_t-1
 """
 
-import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 
-from dljax.nn.recurrent import Cell, Memory
+from dljax.nn import cells
+from dljax.nn.recurrent import Cell
 from dljax.nn.token_model import TokenModel
-
-
-def step(memory: Memory, x: jax.Array, h: jax.Array) -> Memory:
-    """(h_t,), the gates in torch's order r, z, n; Keras has z, r, n."""
-    width = memory[0].shape[-1]
-    r, z = jnp.split(jax.nn.sigmoid(x[:, : 2 * width] + h[:, : 2 * width]), 2, axis=-1)
-    n = jnp.tanh(x[:, 2 * width :] + r * h[:, 2 * width :])
-    return ((1 - z) * n + z * memory[0],)
-
-
-# Two biases, as that of n's share of h is under the reset gate.
-CELL = Cell(gates=3, memories=1, step=step, biases=2)
 
 
 class GRU(TokenModel):
     """The token model whose layers are GRU layers."""
 
-    cell: Cell = CELL
+    cell: Cell = cells.GRU
     kind: str = "gru"
 
 

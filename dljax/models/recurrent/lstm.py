@@ -5,29 +5,18 @@ Zaremba et al. 2014, Recurrent Neural Network Regularization, arXiv:1409.2329, s
     c_t = f * c_t-1 + i * g,   h_t = o * tanh(c_t)
 """
 
-import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 
-from dljax.nn.recurrent import Cell, Memory
+from dljax.nn import cells
+from dljax.nn.recurrent import Cell
 from dljax.nn.token_model import TokenModel
-
-
-def step(memory: Memory, x: jax.Array, h: jax.Array) -> Memory:
-    """(h_t, c_t), the gates in torch's order i, f, g, o."""
-    i, f, g, o = jnp.split(x + h, 4, axis=-1)
-    c = jax.nn.sigmoid(f) * memory[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return jax.nn.sigmoid(o) * jnp.tanh(c), c
-
-
-# There is one bias, where torch and cuDNN add two.
-CELL = Cell(gates=4, memories=2, step=step)
 
 
 class LSTM(TokenModel):
     """The token model whose layers are LSTM layers."""
 
-    cell: Cell = CELL
+    cell: Cell = cells.LSTM
     kind: str = "lstm"
 
 

@@ -4,22 +4,18 @@ the identity as its start in Le et al. 2015, arXiv:1504.00941.
     h_t = tanh(W_x x_t + W_h h_t-1 + b)
 """
 
-import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 
+from dljax.nn import cells
 from dljax.nn.recurrent import Cell
 from dljax.nn.token_model import TokenModel
-
-# There is one bias, where torch adds two.
-TANH = Cell(gates=1, memories=1, step=lambda memory, x, h: (jnp.tanh(x + h),))
-RELU = Cell(gates=1, memories=1, step=lambda memory, x, h: (jax.nn.relu(x + h),))
 
 
 class RNN(TokenModel):
     """The token model whose layers are vanilla recurrent layers."""
 
-    cell: Cell = TANH
+    cell: Cell = cells.TANH
     kind: str = "rnn"
 
 
@@ -27,7 +23,7 @@ MODEL = RNN
 VARIANTS: dict[str, dict] = {
     "tiny": {"vocabulary": 17, "hidden": 8, "layers": 2},
     "tanh": {},
-    "relu": {"cell": RELU, "init_scale": 0.03},
+    "relu": {"cell": cells.RELU, "init_scale": 0.03},
     "char": {"vocabulary": 96, "hidden": 256, "layers": 2, "init_scale": 0.08},
 }
 # Trainable, one bias, the head not tied; computed: v h + l h (2 h + 1) + (h + 1) v. With torch's two biases each
