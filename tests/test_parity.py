@@ -19,13 +19,17 @@ from parity.cases import (
     INCEPTIONS,
     LSTM,
     RESNETS,
+    SEQ2SEQ,
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
+    TRANSFORMER,
     VIT,
     graph,
     image,
     noisy,
+    sources,
+    targets,
     tokens,
 )
 from parity.recipe import weights
@@ -45,8 +49,8 @@ from dljax.models.convnets import (
 )
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
-from dljax.models.recurrent import gru, lstm, rnn
-from dljax.models.transformers import gpt, vit
+from dljax.models.recurrent import gru, lstm, rnn, seq2seq
+from dljax.models.transformers import gpt, transformer, vit
 from dljax.weights import alexnet as alexnet_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
@@ -63,6 +67,8 @@ from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
 from dljax.weights import rnn as rnn_names
+from dljax.weights import seq2seq as seq2seq_names
+from dljax.weights import transformer as transformer_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
 from dljax.weights import xception as xception_names
@@ -146,6 +152,30 @@ ROWS = {
             ("RNN", rnn, "tanh", rnn_names, "tanh"),
             ("RNN with ReLU", rnn, "relu", rnn_names, "relu"),
             ("GRU", gru, "small", gru_names, "gru"),
+        )
+    },
+    **{
+        f"torch's {what}": Row(
+            architecture,
+            variant,
+            changes,
+            names,
+            (sources(), targets()),
+            ("translation.npz", golden),
+            SHORT,
+        )
+        for what, architecture, variant, changes, names, golden in (
+            ("seq2seq", seq2seq, "tiny-plain", SEQ2SEQ, seq2seq_names, "plain"),
+            ("additive attention", seq2seq, "tiny", SEQ2SEQ, seq2seq_names, "additive"),
+            (
+                "multiplicative attention",
+                seq2seq,
+                "tiny-multiplicative",
+                SEQ2SEQ,
+                seq2seq_names,
+                "multiplicative",
+            ),
+            ("Transformer", transformer, "tiny", TRANSFORMER, transformer_names, "transformer"),
         )
     },
     "PyG's GCN": Row(
@@ -282,8 +312,7 @@ def test_there_and_back(row):
     entries = row.entries(model)
     state = recipe(entries, zeros, row.gain)
     back = from_variables(entries, to_variables(entries, state))
-    for first in [name for name in state if "bias_ih_l" in name and row.architecture is not gru]:
-        second = first.replace("ih", "hh")
+    for first, second in [e.names for e in entries if "bias_ih" in e.names[0] and e.join]:
         state[first], state[second] = state[first] + state[second], 0 * state[second]
     assert back.keys() == state.keys()
     for name in state:

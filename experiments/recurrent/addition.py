@@ -28,7 +28,7 @@ def experiment(
     *,
     variant: str = "addition",
     digits: int = 3,
-    epochs: float = 40,
+    epochs: float = 16,
     batch: int = 128,
     lr: float = 5e-3,
     seed: int = 0,
