@@ -32,7 +32,7 @@ class Encoded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What was written so far: the number of tokens in each row [b], keys and values of each layer."""
+    """Tokens written so far: their number in each row [b], keys and values of each layer."""
 
     seen: Array
     pasts: tuple[KeyValue, ...]
@@ -85,7 +85,7 @@ class MultiHead(nn.Module):
         *,
         causal: bool = False,
     ) -> Float[Array, "b t d"]:
-        """What ``x`` reads in a memory; in itself without one."""
+        """Read in a memory; in ``x`` itself without one."""
         if memory is None:
             query, key, value = self._heads(x, 0, 3)
         else:
