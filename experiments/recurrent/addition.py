@@ -6,7 +6,8 @@ al. 2014, arXiv:1409.3215).
 
 The encoder reads the question from its end, as Keras' reversed questions are. Keras' page says 99 % of
 characters after 100 epochs on 45,000 sums; here "exact" is the share of whole sums, written greedily. Adam,
-its rate falling to zero.
+its rate falling to zero. With ``--epochs 16`` 0.896 of the sums were right and 0.975 of the characters (2.4
+minutes of one core, seed 0); the claim's 40 epochs are not yet run.
 """
 
 import optax
@@ -28,7 +29,7 @@ def experiment(
     *,
     variant: str = "addition",
     digits: int = 3,
-    epochs: float = 16,
+    epochs: float = 40,
     batch: int = 128,
     lr: float = 5e-3,
     seed: int = 0,
