@@ -8,7 +8,7 @@ import pytest
 from refusal import refused
 
 from dljax import Pipeline
-from dljax.data.datasets import addition, multi30k, numbers, wmt14
+from dljax.data.datasets import addition, cmudict, multi30k, numbers, wmt14
 from dljax.data.sources.pairs import Bucketed, Pairs, padding, read_pairs, vocabulary
 from dljax.runtime.feed import Feed
 from dljax.runtime.mesh import make_mesh
@@ -206,6 +206,22 @@ def test_byte_pairs_are_read(tmp_path):
     train, validation = wmt14.load(str(tmp_path), longest=4)
     assert train.texts == [("a@@ b c", "a@@ b c")], "the long pair is left out"
     assert len(validation) == 1
+
+
+def test_pronunciations_are_read(tmp_path):
+    """Without stress, comments and signs; each of a word's pronunciations once."""
+    lines = ["a AH0", "a(2) EY1", "a(3) EY0 # again", "'tis T IH1 Z", "b. B IY1", ""]
+    assert cmudict.parse(lines) == {"a": ["AH", "EY"], "'tis": ["T IH Z"]}
+    with refused("line 1 has the phoneme 'QQ'"):
+        cmudict.parse(["a QQ"])
+    words = {f"{a}{b}ab": "AA B" for a in "abcdefgh" for b in "uvwxyz"}
+    (tmp_path / "cmudict.dict").write_text(
+        "".join(f"{w} {p}\n{w}(2) IY\n" for w, p in words.items())
+    )
+    train, validation, truth = cmudict.load(str(tmp_path))
+    assert len(train) + 2 * len(validation) == 96 and 0 < len(validation) < 20
+    assert truth == [["AA B", "IY"]] * len(validation)
+    assert not {w for w, _ in train.texts} & {w for w, _ in validation.texts}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,10 @@ arXiv:1508.04025).
 
 "numbers" are numbers in English and German words, which install with dljax; "multi30k" English captions and
 their German translations. ``--variant plain`` and ``--variant multiplicative`` are the other two.
+
+Of the numbers, after two of four epochs additive attention writes 1.000 exactly right and the plain net
+0.671, which ends at 0.993 (about three minutes of one core, seed 0). Multiplicative attention and all of
+Multi30k are not yet run; buckets leave 13 % of Multi30k's places as padding, of 70 %.
 """
 
 from typing import Literal
@@ -23,7 +27,7 @@ from dljax.tasks.translation import translation
 
 CLAIMS = {
     "numbers": {"expect": "score/exact >= 0.98"},
-    "numbers-plain": {"variant": "plain", "expect": "score/exact >= 0.5"},
+    "numbers-plain": {"variant": "plain", "expect": "score/exact >= 0.97"},
     "numbers-multiplicative": {"variant": "multiplicative", "expect": "score/exact >= 0.98"},
     "multi30k": {
         "dataset": "multi30k", "epochs": 12, "batch": 64, "dropout": 0.3,
@@ -43,7 +47,7 @@ def experiment(
     *,
     dataset: Literal["numbers", "multi30k"] = "numbers",
     variant: str = "additive",
-    epochs: float = 8,
+    epochs: float = 4,
     batch: int = 64,
     lr: float = 2e-3,
     dropout: float = 0.0,
