@@ -167,7 +167,9 @@ def test_an_architecture_can_be_deleted(architecture):
     """Nothing in the package knows it, and of the tests its own file and the parity tests alone."""
     own = ROOT / "tests" / "particular" / f"test_{architecture.name}.py"
     for path in importers(architecture) - {own}:
-        outside = path.parent.name == "benchmarks" or path.name.startswith("test_parity")
+        outside = path.parent.name == "benchmarks" or path.name.startswith(
+            ("test_parity", "parity_")
+        )
         assert outside, f"{path} needs {architecture.module}: that belongs in {own}"
 
 

@@ -4,44 +4,29 @@ Its outputs are stored by the scripts in ``tests/parity``. The weights are made 
 shapes, which the entries of ``dljax.weights`` invert from our variables, and come here through them.
 """
 
-from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from parity.cases import (
-    BERT,
-    BILSTM,
     CLASSIFIERS,
     DDPM,
-    GPT1,
-    GPT2,
     INCEPTIONS,
-    LLAMA,
-    LRCN,
-    LSTM,
-    LSTM_CNN,
     RESNETS,
-    ROBERTA,
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
-    TCN,
-    TEXT_CNN,
     VIT,
     graph,
     image,
     noisy,
-    sentences,
-    series,
-    texts,
-    tokens,
-    video,
 )
 from parity.recipe import weights
+from parity_rows import DEEP, GOLDEN, NORMS, SHORT, Row
+from parity_sequences import SEQUENCE_ROWS
 
 from dljax import models
 from dljax.models.convnets import (
@@ -59,83 +44,30 @@ from dljax.models.convnets import (
 )
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
-from dljax.models.hybrids import lrcn, lstm_cnn, tcn, text_cnn
-from dljax.models.recurrent import bilstm, gru, lstm, rnn
-from dljax.models.transformers import bert, gpt, gpt1, llama, vit
+from dljax.models.recurrent import gru
+from dljax.models.transformers import vit
 from dljax.weights import alexnet as alexnet_names
-from dljax.weights import bert as bert_names
-from dljax.weights import bilstm as bilstm_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
-from dljax.weights import gpt as gpt_names
-from dljax.weights import gpt1 as gpt1_names
-from dljax.weights import gru as gru_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
 from dljax.weights import lenet as lenet_names
-from dljax.weights import llama as llama_names
-from dljax.weights import lrcn as lrcn_names
-from dljax.weights import lstm as lstm_names
-from dljax.weights import lstm_cnn as lstm_cnn_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
-from dljax.weights import rnn as rnn_names
-from dljax.weights import tcn as tcn_names
-from dljax.weights import text_cnn as text_cnn_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
 from dljax.weights import xception as xception_names
 
-GOLDEN = Path(__file__).parent / "parity" / "golden"
 pytestmark = pytest.mark.usefixtures("fast_forms")
 
 
-class Row(NamedTuple):
-    """One comparison.
-
-    Attributes:
-        architecture, variant, changes: our model.
-        names: its file in ``dljax.weights``.
-        inputs: of the model, beside ``train``.
-        golden: the file, and the name in it.
-        tolerance: absolute, as a share of the largest value; and relative.
-        channels_first: the reference's output has its channels before its sides.
-        gain: of the recipe's kernels.
-        map: the function of ``names``.
-    """
-
-    architecture: ModuleType
-    variant: str
-    changes: dict[str, Any]
-    names: ModuleType
-    inputs: tuple[np.ndarray, ...]
-    golden: tuple[str, str]
-    tolerance: tuple[float, float]
-    channels_first: bool = False
-    gain: float = 1.0
-    map: str = "entries"
-
-    def entries(self, model: Any) -> Any:
-        return getattr(self.names, self.map)(model)
-
-
-# float32 sums of at most 128 terms through at most 3 blocks: some ulps of the largest.
-SHORT = (2e-6, 2e-5)
-# float32 sums of up to 4608 terms through up to 53 layers, where errors add as a random walk:
-# sqrt(53) x sqrt(4608) x 6e-8 = 3e-5 of the largest value.
-DEEP = (3e-5, 1e-7)
-# float32 through some 40 layers and norms: 1e-4 of the largest, where a wrong link is of order 1.
-NORMS = (1e-4, 0.0)
-
 _HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
 SEQUENCES = "sequences_and_graphs.npz"
-NARROW = {**LRCN, "stages": tuple(lrcn.Stage(*stage) for stage in LRCN["stages"])}
-DECODERS = "decoders.npz"
 
 
 def inception(
@@ -154,72 +86,7 @@ def inception(
 
 
 ROWS = {
-    "transformers' GPT-2": Row(
-        gpt, "gpt2", GPT2, gpt_names, (tokens(),), (SEQUENCES, "gpt2"), SHORT
-    ),
-    "transformers' OpenAI GPT": Row(
-        gpt1, "gpt1", GPT1, gpt1_names, (tokens(),), (DECODERS, "gpt1"), SHORT
-    ),
-    "transformers' Llama": Row(
-        llama, "llama2-7b", LLAMA, llama_names, (tokens(),), (DECODERS, "llama"), SHORT
-    ),
-    "Meta's Llama": Row(
-        llama,
-        "llama2-7b",
-        LLAMA,
-        llama_names,
-        (tokens(),),
-        (DECODERS, "meta"),
-        SHORT,
-        map="meta_entries",
-    ),
-    "transformers' BERT": Row(
-        bert, "bert-base", BERT, bert_names, texts(0), ("bert.npz", "bert_model"), SHORT
-    ),
-    "transformers' RoBERTa": Row(
-        bert,
-        "roberta-base",
-        ROBERTA,
-        bert_names,
-        (texts(1)[0],),
-        ("bert.npz", "roberta_model"),
-        SHORT,
-    ),
-    "torch's LSTM": Row(lstm, "small", LSTM, lstm_names, (tokens(),), (SEQUENCES, "lstm"), SHORT),
-    **{
-        f"torch's {what}": Row(
-            architecture,
-            variant,
-            LSTM,
-            names,
-            (tokens(),),
-            ("recurrent.npz", f"{golden}_language"),
-            SHORT,
-        )
-        for what, architecture, variant, names, golden in (
-            ("RNN", rnn, "tanh", rnn_names, "tanh"),
-            ("RNN with ReLU", rnn, "relu", rnn_names, "relu"),
-            ("GRU", gru, "small", gru_names, "gru"),
-        )
-    },
-    **{
-        what: Row(architecture, variant, changes, names, inputs, ("hybrids.npz", golden), SHORT)
-        for what, golden, architecture, variant, changes, names, inputs in (
-            ("Kim's CNN", "text_cnn", text_cnn, "rand", TEXT_CNN, text_cnn_names, (sentences(),)),
-            ("torch's BiLSTM", "bilstm", bilstm, "168", BILSTM, bilstm_names, (sentences(),)),
-            (
-                "Keras' LSTM-CNN",
-                "lstm_cnn",
-                lstm_cnn,
-                "vs",
-                LSTM_CNN,
-                lstm_cnn_names,
-                (sentences(),),
-            ),
-            ("torch's TCN", "tcn", tcn, "mnist", TCN, tcn_names, (series(),)),
-            ("torch's LRCN", "lrcn", lrcn, "activity", NARROW, lrcn_names, (video(),)),
-        )
-    },
+    **SEQUENCE_ROWS,
     "PyG's GCN": Row(
         gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from parity.cases import AUXILIARY, STEP_V3, image
 from parity.recipe import projection, weights
-from test_parity import DEEP, GOLDEN
+from parity_rows import DEEP, GOLDEN
 
 from dljax import models
 from dljax.models.convnets import (

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
+from parity_rows import Row
 from refusal import refused
-from test_parity import ROWS, Row, empty, table
+from test_parity import ROWS, empty, table
 
 import dljax.weights
 from dljax.weights import from_variables, to_variables

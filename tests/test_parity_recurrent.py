@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from parity.cases import LENGTHS, sequences
 from parity.recipe import weights
-from test_parity import GOLDEN
+from parity_rows import GOLDEN
 
 from dljax.nn import cells
 from dljax.nn.recurrent import Both, Recurrent

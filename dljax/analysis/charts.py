@@ -214,3 +214,28 @@ def forecasts(past, futures: Mapping[str, Any]) -> np.ndarray:
     rows[0].legend(fontsize=8, loc="upper left", ncols=len(futures))
     rows[-1].set(xlabel="times after the last that is known")
     return _drawn(figure)
+
+
+def alignment(
+    maps: Sequence[tuple[np.ndarray, Sequence[str], Sequence[str]]], *, columns: int = 2
+) -> np.ndarray:
+    """Attention as gray squares, white for all of it: what is written down, what is read across, in order.
+
+    Bahdanau et al. 2014, arXiv:1409.0473, Figure 3.
+
+    Args:
+        maps: for each sentence its weights [t, s], the t tokens written and the s tokens read.
+    """
+    columns = min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    longest = [max(len(m[i]) for m in maps) for i in (1, 2)]
+    figure = _figure(columns * (0.27 * longest[1] + 1.6), rows * (0.27 * longest[0] + 1.4))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes[len(maps) :]:
+        axis.axis("off")
+    for axis, (weights, written, read) in zip(axes, maps, strict=False):
+        axis.imshow(np.asarray(weights), cmap="gray", vmin=0, vmax=1)
+        axis.set_xticks(range(len(read)), read, rotation=90, fontsize=8)
+        axis.set_yticks(range(len(written)), written, fontsize=8)
+        axis.tick_params(length=0, labeltop=True, labelbottom=False)
+    return _drawn(figure)

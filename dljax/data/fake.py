@@ -4,6 +4,8 @@ import numpy as np
 
 from dljax.data.pipeline import Arrays
 from dljax.data.sources.graph import WholeGraph, undirected
+from dljax.data.sources.pairs import MARKS, Pairs, Parallel
+from dljax.data.sources.text import Words
 
 
 def images(n: int, shape: tuple[int, int, int], classes: int, *, split: int = 0) -> Arrays:
@@ -60,3 +62,21 @@ def regions(n: int, size: int, *, split: int = 0) -> Arrays:
     label = coarse.repeat(8, 1).repeat(8, 2)[:, :size, :size].astype(np.int32)
     noisy = 60 + 120 * label + 40 * rng.standard_normal(label.shape, np.float32)
     return Arrays({"image": np.clip(noisy, 0, 255).astype(np.uint8)[..., None], "label": label})
+
+
+def parallel(train: int, validation: int, source: int, target: int, longest: int) -> Parallel:
+    """Pairs of sentences over so many tokens a side, the marks among them: word i becomes word i, where the
+    target has it, the common words far more often than the rare ones.
+    """
+    rng = np.random.default_rng(23)
+    left, right = (
+        Words((*MARKS, *(f"{letter}{i}" for i in range(size - len(MARKS)))))
+        for letter, size in (("s", source), ("t", target))
+    )
+    texts = []
+    for length in rng.integers(2, longest, train + validation).tolist():
+        numbers = np.minimum(rng.zipf(1.5, length), min(source, target) - len(MARKS)) - 1
+        sides = [" ".join(f"{letter}{i}" for i in numbers) for letter in "st"]
+        texts.append((sides[0], sides[1]))
+    parts = texts[:train], texts[train:]
+    return Parallel(*(Pairs(part, left, right, longest) for part in parts))

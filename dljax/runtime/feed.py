@@ -1,5 +1,6 @@
 """The feed: batches on their way to the devices; each process makes its rows of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,14 @@ from dljax.data.pipeline import Pipeline
 from dljax.errors import UserError
 from dljax.runtime.mesh import is_host
 from dljax.types import Batch, PyTree
+
+
+def _filled(arrays: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Arrays of one shape; batches of other widths are filled up with zeros behind to the widest."""
+    if len({x.shape for x in arrays}) == 1:
+        return arrays
+    most = np.max([x.shape for x in arrays], axis=0)
+    return [np.pad(x, [(0, n) for n in most - x.shape]) for x in arrays]
 
 
 class Feed:
@@ -59,7 +68,7 @@ class Feed:
         if k == 1:
             return self.data.batch(first, self._mine)
         batches = [self.data.batch(first + i, self._mine) for i in range(k)]
-        return jax.tree.map(lambda *x: np.stack(x), *batches)
+        return jax.tree.map(lambda *x: np.stack(_filled(x)), *batches)
 
     def place(self, first: int, k: int) -> PyTree:
         """``k`` batches from ``first`` on, ready for the compiled step."""

@@ -42,6 +42,11 @@ LRCN = {
     "features": 10,
     "hidden": 6,
 }
+
+
+SEQ2SEQ = {"source_vocabulary": 13, "vocabulary": 11, "features": 6, "hidden": 8}
+TRANSFORMER = {"vocabulary": 11, "features": 16, "layers": 3, "heads": 4, "inner": 24}
+SOURCES = (6, 3, 1)  # lengths of three sources, filled up with zeros
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
@@ -88,6 +93,15 @@ def series() -> np.ndarray:
 def video() -> np.ndarray:
     """Two videos of three color frames of 99 x 99."""
     return np.random.default_rng(5).normal(size=(2, 3, 99, 99, 3)).astype(np.float32)
+
+
+def sources() -> np.ndarray:
+    source = np.random.default_rng(3).integers(1, 11, (3, 6)).astype(np.int32)
+    return source * (np.arange(6)[None] < np.array(SOURCES)[:, None])
+
+
+def targets() -> np.ndarray:
+    return np.random.default_rng(4).integers(1, 11, (3, 5)).astype(np.int32)
 
 
 def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

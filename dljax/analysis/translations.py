@@ -1,0 +1,159 @@
+"""Looks for encoder-decoder models: scores of what they write, texts to read, and where they attend."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dljax.analysis.charts import alignment
+from dljax.analysis.decode import decode
+from dljax.data.sources.pairs import BEGIN, END, PAD, Pairs
+from dljax.data.sources.text import Words
+from dljax.errors import UserError
+from dljax.types import Key, Variables
+
+_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A model with its vocabularies, as a function of texts.
+
+    Attributes:
+        source, target: vocabularies.
+        width: tokens of a source at most, with its end; longer ones are cut.
+        length: tokens written at most.
+        beams, alpha: of ``decode``.
+    """
+
+    model: nn.Module
+    source: Words
+    target: Words
+    width: int
+    length: int
+    beams: int = 1
+    alpha: float = 0.6
+
+    @classmethod
+    def of(cls, model: nn.Module, pairs: Pairs, **options: Any) -> "Translator":
+        """A translator for pairs like these; what it writes may be half as long again."""
+        length = pairs.width + pairs.width // 2
+        return cls(model, pairs.source, pairs.target, pairs.width, length, **options)
+
+    def __call__(self, variables: Variables, texts: Sequence[str]) -> list[str]:
+        """The text that the model writes for each, tokens apart by spaces."""
+        out: list[str] = []
+        rows = min(_ROWS, len(texts))
+        for start in range(0, len(texts), rows):
+            some = texts[start : start + rows]
+            source = np.full((rows, self.width), PAD, np.int32)
+            source[:, 0] = END
+            for row, text in zip(source, some, strict=False):
+                tokens = self.source.encode(text)[: self.width - 1]
+                row[: len(tokens)], row[len(tokens)] = tokens, END
+            options = {"length": self.length, "beams": self.beams, "alpha": self.alpha}
+            tokens = decode(self.model, variables, jnp.asarray(source), **options)
+            out += [self.text(row) for row in np.asarray(tokens)[: len(some)]]
+        return out
+
+    def text(self, tokens: np.ndarray) -> str:
+        """Tokens as text, up to the end."""
+        ends = np.flatnonzero((tokens == END) | (tokens == PAD))
+        return self.target.decode(tokens[: ends[0]] if len(ends) else tokens)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A look: numbers of what a model writes for the first ``n`` sources of a set.
+
+    Attributes:
+        function: (written, truth) -> name -> number.
+        truth: of each source; by default the texts of the pairs.
+    """
+
+    translator: Translator
+    pairs: Pairs
+    function: Callable[[list[str], list], Mapping[str, float]]
+    n: int | None = None
+    truth: Sequence | None = None
+
+    def __call__(self, variables: Variables, key: Key) -> Mapping[str, float]:
+        texts = list(self.pairs.texts[: self.n])
+        truth = list(self.truth or [target for _, target in texts])[: len(texts)]
+        return self.function(self.translator(variables, [source for source, _ in texts]), truth)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A look: the first ``n`` sources of a set, their true targets, and the text that a model writes; or of
+    ``prompt``, if there is one.
+    """
+
+    translator: Translator
+    pairs: Pairs
+    n: int = 10
+    prompt: str = ""
+
+    def __call__(self, variables: Variables, key: Key) -> str:
+        if self.prompt:
+            return self.translator(variables, [self.prompt])[0] + "\n"
+        texts = list(self.pairs.texts[: self.n])
+        written = self.translator(variables, [source for source, _ in texts])
+        return "\n".join(
+            f"{source}\n  true  {target}\n  {'=' if own == target else ' '}     {own}\n"
+            for (source, target), own in zip(texts, written, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Attended:
+    """A look: the weights with which a model attends to the tokens of a source while it writes, for ``n``
+    sources of a set. The tokens are the model's own, written greedily.
+
+    Attributes:
+        first: number of the first source.
+    """
+
+    translator: Translator
+    pairs: Pairs
+    n: int = 4
+    first: int = 0
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        texts = [source for source, _ in self.pairs.texts[self.first : self.first + self.n]]
+        own = self.translator
+        maps = []
+        for text, written in zip(texts, own(variables, texts), strict=True):
+            source = np.append(own.source.encode(text), END)
+            target = np.concatenate([[BEGIN], own.target.encode(written)]).astype(np.int32)
+            weights = attention(own.model, variables, source[None], target[None])[0]
+            rows = [*written.split(), "<eos>"]
+            maps.append((weights, rows, [*text.split(), "<eos>"]))
+        return alignment(maps)
+
+
+def attention(
+    model: nn.Module, variables: Variables, source: np.ndarray, target: np.ndarray
+) -> np.ndarray:
+    """The weights [b, t, s] with which a model's decoder attends to the source before it writes the token
+    after each of ``target``; the mean over heads, in the last layer.
+
+    Raises:
+        UserError: it attends to nothing.
+    """
+    given = {"params": variables.params["model"], **variables.extra["model"]}
+    _, kept = model.apply(
+        given, jnp.asarray(source), jnp.asarray(target), train=False, mutable=["intermediates"]
+    )
+    found = [
+        leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(kept.get("intermediates", {}))
+        if any(getattr(part, "key", None) == "attention" for part in path)
+    ]
+    if not found:
+        raise UserError("this model attends to nothing: take one with attention")
+    return np.asarray(found[-1])
