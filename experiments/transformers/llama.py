@@ -6,8 +6,8 @@ characters of context; and llama2.c's models of TinyStories.
 
 The setting of ``gpt.py``, so that the two architectures can be compared at one size: AdamW (beta2 0.99,
 decay 0.1 on matrices), a cosine to a tenth after a warm-up, gradients clipped at 1. "topics" are the English
-texts of Python's own help. "tinystories" is llama2.c's stories260K, whose text has its stories apart by
-<|endoftext|>; it was not run.
+texts of Python's own help: 1.217 with seed 0, where the ledger has 1.298 for gpt.py's net. "tinystories" is
+llama2.c's stories260K, whose text has its stories apart by <|endoftext|>; it was not run.
 """
 
 from typing import Literal
@@ -24,7 +24,7 @@ from dljax.models.transformers import llama
 from dljax.tasks.language import language
 
 CLAIMS = {
-    "topics": {"expect": "validation/loss <= 1.35"},
+    "topics": {"expect": "validation/loss <= 1.27"},
     "tinystories": {
         "dataset": "text", "variant": "stories260k", "steps": 100_000, "batch": 128, "lr": 1e-3,
         "dropout": 0.05, "prompt": "Once upon a time", "expect": "validation/loss <= 1.30",
