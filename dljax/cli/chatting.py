@@ -3,19 +3,16 @@
 import sys
 from pathlib import Path
 
-from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
     add_which,
-    experiment_of_run,
-    open_checkpoint,
+    open_run,
     opened_elsewhere,
     read_record,
 )
 from dljax.cli.texts import add_options, given, texts
 from dljax.errors import UserError
-from dljax.runtime.profile import load_profile
 
 SUMMARY = "talk with the language model of a run, line by line"
 
@@ -50,14 +47,11 @@ def main(argv: list[str]) -> int:
     status = opened_elsewhere("chat", argv, path, record, options.now)
     if status is not None:
         return status
-    profile = load_profile(options.on)
-    start(profile)
+    opened = open_run(path, record, options)
     import jax
 
     from dljax.analysis.chat import Conversation
 
-    experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     look = next(iter(texts(path, opened.phase.looks, changes).values()))
     params = opened.executor.learner.chosen(opened.state).params["model"]
     until = options.until.replace(r"\n", "\n")

@@ -3,18 +3,15 @@
 import argparse
 from pathlib import Path
 
-from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
     add_which,
-    experiment_of_run,
-    open_checkpoint,
+    open_run,
     opened_elsewhere,
     read_record,
 )
 from dljax.errors import UserError
-from dljax.runtime.profile import load_profile
 
 SUMMARY = "turn lines of text into vectors with a run"
 
@@ -71,15 +68,12 @@ def main(argv: list[str]) -> int:
     status = opened_elsewhere("embed", argv, path, record, options.now)
     if status is not None:
         return status
-    profile = load_profile(options.on)
-    start(profile)
+    opened = open_run(path, record, options)
     import numpy as np
 
     from dljax.analysis.sentence_vectors import sentence_vectors
     from dljax.cli.modules import of_phase
 
-    experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     module, vocabulary = (
         of_phase(opened.phase),
         getattr(opened.phase.data.source, "vocabulary", None),

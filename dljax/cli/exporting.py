@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
     add_which,
-    experiment_of_run,
-    open_checkpoint,
+    open_run,
     opened_elsewhere,
     read_record,
 )
 from dljax.errors import UserError
-from dljax.runtime.profile import load_profile
 
 SUMMARY = "write a run's weights as safetensors, by their reference's names"
 
@@ -41,14 +38,11 @@ def main(argv: list[str]) -> int:
     status = opened_elsewhere("export", argv, path, record, options.now)
     if status is not None:
         return status
-    profile = load_profile(options.on)
-    start(profile)
+    opened = open_run(path, record, options)
     from dljax import weights
     from dljax.cli.modules import entries_of, of_phase
     from dljax.tasks.supervised import MODEL
 
-    experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     entries = entries_of(of_phase(opened.phase))
     params, extra = opened.executor.learner.chosen(opened.state)
     weights.export({"params": params[MODEL], **extra[MODEL]}, entries, options.file)

@@ -6,19 +6,16 @@ from typing import NamedTuple
 from dljax.cli import instruments, measures
 from dljax.cli.asked import Instrument, Options
 from dljax.cli.image_files import files_of
-from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
     add_which,
-    experiment_of_run,
-    open_checkpoint,
+    open_run,
     opened_elsewhere,
     read_record,
 )
 from dljax.cli.subject import Subject, subject_of
 from dljax.errors import UserError, nearest
-from dljax.runtime.profile import load_profile
 
 SUMMARY = "look into a classifier's run: filters, attributions, attacks, errors, ..."
 
@@ -181,15 +178,12 @@ def main(argv: list[str]) -> int:
     status = opened_elsewhere("inspect", argv, path, record, options.now)
     if status is not None:
         return status
-    profile = load_profile(options.on)
-    start(profile)
+    opened = open_run(path, record, options)
     import jax
 
     from dljax.runtime.pictures import store_picture
     from dljax.runtime.report import write_report
 
-    experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     learner, evals = opened.executor.learner, opened.phase.evals
     if not evals:
         raise UserError(

@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from dljax.cli.image_files import examples_of, files_of
-from dljax.cli.opening import start
 from dljax.cli.parsing import Parser, take_target
 from dljax.cli.runs import (
     add_now,
     add_which,
-    experiment_of_run,
-    open_checkpoint,
+    open_run,
     opened_elsewhere,
     read_record,
 )
 from dljax.errors import UserError
-from dljax.runtime.profile import load_profile
 
 SUMMARY = "classify image files with a run"
 
@@ -48,13 +45,10 @@ def main(argv: list[str]) -> int:
     status = opened_elsewhere("predict", argv, path, record, options.now)
     if status is not None:
         return status
-    profile = load_profile(options.on)
-    start(profile)
+    opened = open_run(path, record, options)
     import jax
     import numpy as np
 
-    experiment = experiment_of_run(path, record, {})
-    opened = open_checkpoint(experiment, path, profile, options.step, options.best)
     learner = opened.executor.learner
     if learner.predict is None or not opened.phase.evals:
         raise UserError(f"{path} is a run of a model that predicts nothing: dljax sample shows it")

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dljax.cli.opening import open_experiment
+from dljax.cli.opening import open_experiment, start
 from dljax.code import PACKAGE, Origin, default_workdir, differing, lay_out
 from dljax.errors import UserError, nearest
 from dljax.knobs import read_knobs
 from dljax.runtime.files import read_json
-from dljax.runtime.profile import Profile
+from dljax.runtime.profile import Profile, load_profile
 
 if TYPE_CHECKING:
     from dljax.experiment import Experiment, Phase, Start
@@ -253,6 +253,17 @@ class Opened(NamedTuple):
     executor: "Jit"
     state: "State"
     step: int
+
+
+def open_run(path: Path, record: Mapping[str, Any], options: argparse.Namespace) -> "Opened":
+    """A run's experiment and one of its checkpoints, on the profile of the options --on, --step, --best.
+
+    Nothing of jax may be imported before.
+    """
+    profile = load_profile(options.on)
+    start(profile)
+    experiment = experiment_of_run(path, record, {})
+    return open_checkpoint(experiment, path, profile, options.step, options.best)
 
 
 def open_checkpoint(
