@@ -12,7 +12,8 @@ import numpy as np
 from conventions import ROUNDING, THERE, another, last, relative, same
 from parity.convention_cases import draw
 
-from dljax.nn import Conv, ConvTranspose, DepthwiseConv, batch_norm, neighborhood_mean
+from dljax.nn import Conv, ConvTranspose, DepthwiseConv, batch_norm, cells, neighborhood_mean
+from dljax.nn.recurrent import Recurrent
 from dljax.weights import layers, to_variables
 
 
@@ -257,6 +258,12 @@ def test_biases_of_gru():
         same(gated(nn.GRUCell(4), here), name)
         here["in"], here["hn"] = (w_x["n"], b_x["n"] + b_h["n"]), (w_h["n"], 0 * b_h["n"])
         another(gated(nn.GRUCell(4), here), name)
+        ours = {
+            weight: np.concatenate([x[g] for g in "rzn"], -1)
+            for weight, x in (("w_x", w_x), ("w_h", w_h), ("bias", b_x), ("bias_h", b_h))
+        }
+        layer = Recurrent(4, cells.GRU)
+        same(layer.apply({"params": ours}, jnp.asarray(draw("rnn.x", 2, 5, 3)))[0], name)
 
 
 def test_heads_of_attention():

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax.traverse_util import flatten_dict
 from toy import PROFILE
 
-from dljax import EvalSet, Experiment, Phase, Pipeline, axes, learn
+from dljax import EvalSet, Experiment, Phase, Pipeline, axes, learn, weights
 from dljax.data.sources.text import Streams, Windows
 from dljax.errors import UserError
 from dljax.learner import accumulate, many_seeds
@@ -267,6 +268,25 @@ def test_a_run_stopped_between_windows_goes_on_with_its_memory(tmp_path):
     for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(second.state), strict=True):
         if not jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
             np.testing.assert_array_equal(a, b)
+
+
+def test_a_memory_is_of_no_file_and_no_other_batch(tmp_path):
+    """Weights are taken of a run of eight rows, or of a file; the memory of four rows begins at zero."""
+    learner = tiny_learner()
+    result = run(Experiment(Phase(learner, streams(), 2)), PROFILE, tmp_path / "run", quiet=True)
+    params = result.state.params["model"]
+    paths = [f"params/{path}" for path in flatten_dict(params, sep="/")]
+    entries = [weights.Entry(path, path.replace("/", ".")) for path in paths]
+    weights.export({"params": params}, entries, tmp_path / "model.safetensors")
+    fresh = jax.jit(learner.init)(jax.random.key(1), streams(4).batch(0))
+    for start in (
+        weights.from_run(tmp_path / "run"),
+        weights.load(tmp_path / "model.safetensors", entries),
+    ):
+        state = start(None, fresh)
+        jax.tree.map(np.testing.assert_array_equal, state.params["model"], params)
+        memory = jax.tree.leaves(state.extra)
+        assert all(x.shape == (4, 8) and not np.any(x) for x in memory) and len(memory) == 4
 
 
 def test_low_precision_remembers_in_float32():

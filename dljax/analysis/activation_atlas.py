@@ -6,7 +6,7 @@ mean is drawn by feature visualization.
 
 The plane is scikit-learn's t-SNE of the first 50 principal components, as van der Maaten & Hinton 2008
 prepare it (JMLR 9, 2579, section 4.2). The paper takes UMAP and says that t-SNE serves as well; umap-learn
-brings numba and LLVM, a hundred megabytes for one picture, and scikit-learn is here already.
+brings numba and LLVM, a hundred megabytes for one picture, and scikit-learn is required already.
 """
 
 import math

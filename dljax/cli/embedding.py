@@ -30,8 +30,8 @@ dljax embed runs/minilm sentences.txt --no-normalize --out vectors.npy
 def _lines(file: Path) -> list[str]:
     from dljax.data.sources.text import read_text
 
-    lines = read_text(file).splitlines()
-    if not lines:
+    lines = read_text(file).removesuffix("\n").split("\n")
+    if lines == [""]:
         raise UserError(f"{file} is empty: expected a text on each line")
     return lines
 

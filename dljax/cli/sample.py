@@ -41,8 +41,6 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, help="folder for the files (default: WORKDIR/samples)")
     parser.add_argument("--step", type=int, help="the checkpoint of this step, not the newest")
     add_now(parser)
-    own = ("length", "top_k", "top_p", "beams", "alpha")
-    add_options(parser, *own)
     target = take_target(parser, argv, "run")
     path = Path(target.word)
     record = read_record(path)
@@ -50,6 +48,10 @@ def main(argv: list[str]) -> int:
     if not stored.is_file():  # its knobs are today's then, or there are none
         stored = Path(record["file"])
     knobs = read_knobs(stored).knobs
+    # Where the experiment has a knob of that name, the knob is meant.
+    options_of_texts = ("length", "top_k", "top_p", "beams", "alpha")
+    own = tuple(name for name in options_of_texts if name not in knobs)
+    add_options(parser, *own)
     if "prompt" not in knobs:
         parser.add_argument("--prompt", help="with which a text begins")
     if "temperature" not in knobs:

@@ -9,6 +9,9 @@ from jaxtyping import Array, Bool, Float
 
 from dljax.nn.dropout import Dropout
 
+# Of float32, as jax.nn has it: a query that may look nowhere has the mean of all values, not NaN.
+_NOWHERE = -0.7 * float(jnp.finfo(jnp.float32).max)
+
 
 def attend(
     query: Float[Array, "b t k d"],
@@ -29,9 +32,10 @@ def attend(
         causal: no query looks at later keys; t = s.
         dropout: of the weights, in training; then they are made as an array, as no fused form has it.
     """
+    b, t, k, d = query.shape
     if dropout is None or not train or dropout.rate == 0.0:
         half = query.dtype in (jnp.bfloat16, jnp.float16)
-        fused = jax.default_backend() == "gpu" and half
+        fused = jax.default_backend() == "gpu" and half and d % 8 == 0 and d <= 128
         return jax.nn.dot_product_attention(
             query,
             key,
@@ -40,14 +44,13 @@ def attend(
             is_causal=causal,
             implementation="cudnn" if fused else None,
         )
-    b, t, k, d = query.shape
     grouped = query.reshape(b, t, key.shape[2], -1, d)
     scores = jnp.einsum("btgid,bsgd->bgits", grouped, key) * d**-0.5
     scores = scores.reshape(b, k, t, -1).astype(jnp.float32)
     if causal:
-        scores = jnp.where(jnp.tri(t, dtype=bool)[None, None], scores, -jnp.inf)
+        scores = jnp.where(jnp.tri(t, dtype=bool)[None, None], scores, _NOWHERE)
     if mask is not None:
-        scores = jnp.where(mask, scores, -jnp.inf)
+        scores = jnp.where(mask, scores, _NOWHERE)
     weights = dropout(jax.nn.softmax(scores, axis=-1).astype(query.dtype), train=train)
     weights = weights.reshape(b, key.shape[2], -1, t, key.shape[1])
     return jnp.einsum("bgits,bsgd->btgid", weights, value).reshape(b, t, k, d)

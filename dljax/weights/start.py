@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dljax.axes import ROWS
 from dljax.errors import UserError
 from dljax.experiment import Start, go_on
 from dljax.learner import State
@@ -158,11 +159,16 @@ def _begin(
     if before is not None:
         rest = {name: tree for name, tree in before.params.items() if name not in found}
         before = before._replace(params=rest)
+
+    def stays(path: str) -> bool:
+        """True also of what is kept for a batch's rows, which is of no file and no other run's batch."""
+        return keep(path) or path.split("/")[0] == ROWS
+
     state = go_on(before, fresh)
     params, extra, ema = dict(state.params), dict(state.extra), dict(state.ema or {})
     for name, variables in found.items():
         here = {"params": fresh.params[name], **fresh.extra.get(name, {})}
-        filled = _filled(here, variables, keep, f"{source} does not fit player {name!r}")
+        filled = _filled(here, variables, stays, f"{source} does not fit player {name!r}")
         params[name] = filled.pop("params")
         if name in extra:
             extra[name] = filled

@@ -6,6 +6,7 @@
 Mackey-Glass' chaotic equation, 84 times ahead; the daily changes of Google's price, of which nothing should
 know more than that they are near zero; a transformer's loads (ETTh1) four days ahead from
 the last week, as changes from the last number. MASE is scaled by the naive forecast of the next time.
+DLinear (Zeng et al. 2022, arXiv:2205.13504) has 0.375 on ETTh1, from 336 hours.
 """
 
 from typing import Literal
@@ -26,21 +27,20 @@ CLAIMS = {
         "past": 20,
         "ahead": 1,
         "steps": 300,
-        "expect": ["scores/gain <= 0.02", "scores/r2 <= 0.02"],
+        "expect": ["scores/gain <= 0.02", "scores/gain >= -0.05", "scores/r2 <= 0.02"],
     },
     "stocks": {
         "dataset": "stocks",
         "past": 20,
         "ahead": 1,
         "steps": 500,
-        "expect": ["scores/gain <= 0.02", "scores/r2 <= 0.02"],
+        "expect": ["scores/gain <= 0.02", "scores/gain >= -0.05", "scores/r2 <= 0.02"],
     },
     "etth1": {
         "dataset": "etth1",
         "past": 168,
         "ahead": 96,
         "expect": "test/loss <= 0.45",
-        "published": "0.375 (DLinear, from 336 hours; Zeng et al. 2022)",
     },
 }
 SMALL = {"variant": "tiny", "batch": 8, "past": 12, "ahead": 3}

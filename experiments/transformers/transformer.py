@@ -9,7 +9,8 @@ epsilon 1e-9) at the paper's schedule, label smoothing 0.1, one vocabulary for b
 ``--beams`` with the length penalty of 0.6.
 
 Of the numbers 0.945 were exactly right after two epochs and 0.985 after four (two minutes of one core, seed
-0). The other two claims are not yet run. Buckets leave 13 % of Multi30k's places as padding, of 70 %.
+0). In buckets of length 13 % of Multi30k's places are padding, without them 70 %. The paper's base model has 27.3 BLEU
+on newstest2014, cased; "score" here is of the validation text, in lower case.
 """
 
 from functools import partial
@@ -33,7 +34,7 @@ CLAIMS = {
     },
     "wmt14": {
         "dataset": "wmt14", "variant": "base", "epochs": 20, "batch": 800, "warmup": 4000, "beams": 4,
-        "expect": "score/bleu >= 25", "published": "27.3 BLEU on newstest2014",
+        "expect": "score/bleu >= 25",
     },
 }  # fmt: skip
 SMALL = {"variant": "tiny", "batch": 16, "warmup": 20}

@@ -17,7 +17,7 @@ def directed(*, frames: int = 8, size: int = 24, fake: bool = False) -> tuple[Ar
     """(train, test): ``image`` uint8 [n, frames, size, size, 1], ``label`` int32 [n], 4 digit + direction.
 
     A digit of half the side goes one to three pixels a frame in one of four directions. Where it begins
-    says nothing about where it goes, so that of one frame the digit alone can be told. 2,876 and 718.
+    says nothing about where it goes, so that of one frame the digit alone can be told. There are 2,876 and 718 examples.
 
     Args:
         fake: fewer, of made-up images.

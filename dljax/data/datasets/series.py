@@ -64,19 +64,19 @@ def load(name: Name, past: int, data: str = "", *, fake: bool = False) -> Split:
     if name in ("mackey_glass", "google"):
         embedded(data)
     if fake:
-        return _thirds(_waves({"etth1": 7, "stocks": 3}.get(name, 1)), past, ())
+        return _parts(_waves({"etth1": 7, "stocks": 3}.get(name, 1)), past, ())
     if name == "mackey_glass":
-        return _thirds(mackey_glass(5000)[:, None], past, ("x",))
+        return _parts(mackey_glass(5000)[:, None], past, ("x",))
     if name == "google":
-        return _thirds(_returns(_google()[:, None]), past, ("GOOG",))
+        return _parts(_returns(_google()[:, None]), past, ("GOOG",))
     if name == "etth1":
         values, names = _etth1(_file(data, "ETTh1.csv", "zhouhaoyi/ETDataset on GitHub"))
         return split(values, (8640, 11520, 14400), past, names)
     prices, names = _stocks(_file(data, "stocks.csv.gz", "Ticker,Date,...,Adj Close a line"))
-    return _thirds(_returns(prices), past, names)
+    return _parts(_returns(prices), past, names)
 
 
-def _thirds(values: np.ndarray, past: int, names: tuple[str, ...]) -> Split:
+def _parts(values: np.ndarray, past: int, names: tuple[str, ...]) -> Split:
     n = len(values)
     return split(values, (n * 6 // 10, n * 8 // 10, n), past, names)
 

@@ -67,8 +67,8 @@ class ConvLSTM(nn.Module):
     """The encoding and forecasting network of the paper's Figure 3.
 
     Frames are cut in patches, which become channels. Layers read the past; each hands its memory to a layer
-    of the forecaster, whose last layer but none before has no input; a 1x1 convolution on the outputs of all
-    of its layers makes the frames ahead.
+    of the forecaster, the deepest of which has no input; a 1x1 convolution on the outputs of all its layers makes
+    the frames ahead.
 
     Attributes:
         widths: channels of the layers that read.

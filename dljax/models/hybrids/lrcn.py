@@ -80,11 +80,7 @@ class LRCN(nn.Module):
         x = video.reshape(b * t, *video.shape[2:])
         for i, stage in enumerate(self.stages, 1):
             x = jax.nn.relu(self._conv(stage, f"conv{i}")(x))
-            if stage.pool == (2, 2):
-                x = max_pool(x)
-            elif stage.pool:
-                window, stride = stage.pool
-                x = nn.max_pool(x, (window, window), (stride, stride))
+            x = max_pool(x, *stage.pool) if stage.pool else x
             x = local_response(x) if stage.norm else x
         # One row for each example again, as dropout is drawn by rows.
         x = jax.nn.relu(dense(self.features, name="fc6")(x.reshape(b, t, -1)))
