@@ -222,7 +222,7 @@ def test_claims_are_found_by_name(checker):
     assert names("lenet:mnist", FILE)[0] == "lenet:mnist"
     assert set(names(FILE)) == {"lenet:digits", "lenet:mnist", "lenet:fashion"}
     # The architecture of that name is another file's too.
-    assert set(names("lenet")) == {*names(FILE), "lenet_adversarial:digits"}
+    assert set(names("lenet")) == {*names(FILE), "lenet_adversarial:digits", "lenet="}
     assert {"unet_collages:collages", "unet_isbi:isbi"} == set(names("unet"))
     assert (
         names("gpt:parity") == ["gpt="] and "gpt=" in names("gpt") and "resnet=" in names("resnet")
