@@ -48,7 +48,7 @@ def experiment(
     batch: int = 25,
     steps: int = 60,
     lr: float = 2e-3,
-    decay: float = 0.8,
+    decay: float = 1.0,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
