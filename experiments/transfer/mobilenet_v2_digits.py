@@ -5,7 +5,7 @@ arXiv:1801.06146, section 3.2.
     dljax train experiments/transfer/mobilenet_v2_digits.py
     dljax sweep experiments/transfer/mobilenet_v2_digits.py --trunk trained,fresh --seed 0:5
 
-The phase ``head`` trains a new last layer, all below it frozen; ``tune`` trains everything, at a tenth of
+The phase ``head`` trains a new last layer, all below it frozen; ``tune`` trains everything, at half
 the rate and less by the factor ``decay`` with every stage towards the image. In both the trunk's
 BatchNorms keep their statistics. With ``--trunk fresh`` the same steps train all from the start.
 """
@@ -48,7 +48,7 @@ def experiment(
     batch: int = 25,
     steps: int = 60,
     lr: float = 2e-3,
-    decay: float = 0.8,
+    decay: float = 1.0,
     data: str = "",
     seed: int = 0,
     fake: bool = False,
@@ -66,7 +66,7 @@ def experiment(
     many = Pipeline(of_classes(train, range(5)), 32, seed=seed, transform=moved)
     before = {"test": EvalSet(of_classes(test, range(5)), transforms.unit)}
     fixed = with_frozen_statistics(task, is_trunk)
-    by_depth = scale_by_path(lambda path: 0.1 * decay ** stages_above(path))
+    by_depth = scale_by_path(lambda path: 0.5 * decay ** stages_above(path))
     on_top, throughout = freeze(optax.adam(lr), is_trunk), optax.chain(falling, by_depth)
     return Experiment(
         Phase(learn(task, optax.adam(lr)), many, many.steps(8), before, name="before"),
