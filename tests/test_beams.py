@@ -3,6 +3,7 @@
 import itertools
 from functools import cache, partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,6 +110,26 @@ def test_without_a_stop_token_every_text_is_of_full_length():
     assert np.isfinite(more.score[0, :V]).all() and np.isneginf(more.score[0, V:]).all()
 
 
+class Wait(nn.Module):
+    """First stop with 0.6 or go on with 0.4, and then on and on."""
+
+    @nn.compact
+    def __call__(self, tokens, *, train, decode=False, padding=None):
+        seen = self.variable("cache", "seen", lambda: jnp.zeros((), jnp.int32))
+        at = seen.value + jnp.arange(tokens.shape[1])
+        seen.value += tokens.shape[1]
+        chance = jnp.where((at == 0)[:, None], jnp.array([0.6, 0.4]), jnp.array([1e-6, 1 - 1e-6]))
+        return jnp.broadcast_to(jnp.log(chance)[None], (*tokens.shape, 2))
+
+
+def test_a_text_that_is_better_by_its_length_alone_is_waited_for():
+    """By hand: log 0.6 / 1 = -0.51 for the stop at once, log 0.4 / (15 / 6) = -0.37 for ten tokens."""
+    prompt = jnp.ones((1, 1), jnp.int32)
+    found = beam_search(Wait(), {}, prompt, length=10, beams=1, stop=0, alpha=1.0)
+    assert found.tokens[0, 0].tolist() == [1] * 10
+    np.testing.assert_allclose(found.score, [[np.log(0.4) / 2.5]], atol=1e-4)  # less ten times 1e-6
+
+
 def test_length_penalty_by_hand():
     np.testing.assert_allclose(length_penalty(1, 0.7), 1.0)
     np.testing.assert_allclose(length_penalty(7, 2.0), 4.0, rtol=1e-6)
@@ -124,5 +145,5 @@ def test_a_search_is_compiled_once_and_refuses_what_does_not_fit():
     assert beam_search._cache_size() == before + 1
     with pytest.raises(UserError, match="2 tokens after a prompt of 3 exceed the context of 4"):
         search(jnp.zeros((1, 3), jnp.int32), context=4)
-    with pytest.raises(UserError, match="2 beams after 0 tokens"):
+    with pytest.raises(UserError, match="2 beams of 2 tokens after 0"):
         search(jnp.zeros((1, 0), jnp.int32))

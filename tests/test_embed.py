@@ -82,14 +82,17 @@ def run(tmp_path_factory) -> str:
 
 def test_lines_of_a_file(command, run, tmp_path):
     lines = ["w11 w12 w13", "", "w9 " * 30, "w11 w12 w13", "w12 w11 w13"]
+    lines.append("w9\u2028w10\x0cw11")  # one line, as an editor counts them
     (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
     status, out, err = command("embed", run, "lines.txt")
-    assert (status, out) == (0, "lines.npy: 5 x 8\n"), err
-    found = np.load(tmp_path / "lines.npy")
+    assert (status, out) == (0, "lines.txt.npy: 6 x 8\n"), err
+    found = np.load(tmp_path / "lines.txt.npy")
     assert found.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(found[0], found[3])
     assert np.abs(found[0] - found[4]).max() > 1e-4
+    status, _, err = command("embed", run, "lines.txt", "--out", "lines.txt")
+    assert status == 2 and "lines.txt is the text itself" in err and err.count("\n") == 1
     status, out, err = command("embed", run, "lines.txt", "--no-normalize", "--out", "raw.npy")
     assert status == 0, err
     raw = np.load(tmp_path / "raw.npy")

@@ -11,6 +11,7 @@ from dljax.nn import (
     ConvNorm,
     DepthwiseConv,
     Dropout,
+    attend,
     batch_norm,
     neighborhood_mean,
     widened,
@@ -123,3 +124,23 @@ def test_of_nothing_to_see_nothing_comes(shape):
             variables = jax.eval_shape(theirs.init, jax.random.key(0), x)
             out, wanted = (jax.eval_shape(layer.apply, variables, x) for layer in (ours, theirs))
             assert out.shape == wanted.shape and 0 in out.shape
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_under_dropout_is_the_fused_one(causal, key):
+    """At a rate that drops nothing, of four heads that share two; and a query that sees nothing is no NaN."""
+    q, k, v = (jax.random.normal(jax.random.fold_in(key, n), (2, 5, n, 8)) for n in (4, 2, 2))
+    mask = jnp.arange(5)[None, None, None] < jnp.array([3, 5])[:, None, None, None]
+
+    class Layer(nn.Module):
+        rate: float
+
+        @nn.compact
+        def __call__(self):
+            drop = Dropout(self.rate, name="drop")
+            return attend(q, k, v, mask, causal=causal, dropout=drop, train=True)
+
+    made, fused = (Layer(rate).apply({}, rngs={"dropout": key}) for rate in (1e-9, 0.0))
+    np.testing.assert_allclose(made, fused, atol=1e-6)
+    dark = attend(q, k, v, jnp.zeros_like(mask), causal=False)
+    assert np.isfinite(dark).all()

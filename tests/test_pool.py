@@ -28,6 +28,11 @@ def test_max_pool_of_padded_windows_is_flax_function(stride, padding, key):
     np.testing.assert_array_equal(max_pool(x, 3, stride, padding), expected)
 
 
+def test_windows_are_refused_by_their_numbers():
+    with pytest.raises(ValueError, match="windows of 2 every 0"):
+        max_pool(jnp.zeros((1, 3, 3, 1)), 2, 0)
+
+
 @pytest.mark.parametrize("channels", [1, 32])
 def test_of_equal_values_each_takes_its_share_of_the_gradient(channels):
     """By hand: 5 is the maximum once, 2 twice, 3 three times, 0 four times."""

@@ -123,6 +123,37 @@ def test_a_file_is_fetched_once_and_its_path_printed(server, command, place):
     assert out.read_bytes() == BYTES
 
 
+def test_a_file_of_someone_else_is_left_alone(server, command, tmp_path):
+    (tmp_path / "thesis.txt").write_text("thesis")
+    for more in ([], ["--sha256", SHA256]):
+        words = ("weights", "get", f"{server.url}/file", "--out", "thesis.txt", *more)
+        status, out, err = command(*words)
+        assert status == 2 and "thesis.txt is there already" in err and err.count("\n") == 1
+    assert (tmp_path / "thesis.txt").read_text() == "thesis"
+
+
+def test_addresses_that_differ_have_places_that_differ():
+    given = (
+        "https://h/q/f",
+        "http://h/q/f",
+        "https://h/q/f?id=1",
+        "https://h/q/f?id=2",
+        "https://h:1/q/f",
+    )
+    places = {hub.address(url).path for url in given}
+    assert len(places) == len(given) and {path.name for path in places} == {"f"}
+
+
+def test_a_chunk_is_written_whole_where_the_disk_takes_parts():
+    class Slow(io.BytesIO):
+        def write(self, data):
+            return super().write(bytes(data[:7]))
+
+    file = Slow()
+    download._write(file, BYTES[:100])
+    assert file.getvalue() == BYTES[:100]
+
+
 def test_an_interrupted_transfer_goes_on(server, place):
     server.cuts = [1000, 250_000]
     assert hub.get("toy") == place and place.read_bytes() == BYTES

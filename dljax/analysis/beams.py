@@ -65,8 +65,8 @@ def beam_search(
         UserError: an empty prompt, no beam, or more tokens than the context has.
     """
     (b, p), k = prompt.shape, beams
-    if p < 1 or k < 1:
-        raise UserError(f"{k} beams after {p} tokens: expected at least one of each")
+    if p < 1 or k < 1 or length < 1:
+        raise UserError(f"{k} beams of {length} tokens after {p}: expected at least one of each")
     if context is not None and p + length > context:
         raise UserError(
             f"{length} tokens after a prompt of {p} exceed the context of {context}: take fewer"

@@ -96,7 +96,8 @@ def _array(value: Any) -> Any:
 
 def relative(a: Any, b: Any) -> float:
     """The largest difference of two arrays of one shape, as a share of the largest value in them."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    kind = np.complex128 if np.iscomplexobj(a) or np.iscomplexobj(b) else np.float64
+    a, b = np.asarray(a, kind), np.asarray(b, kind)
     if not a.size:
         return 0.0
     with np.errstate(invalid="ignore"):

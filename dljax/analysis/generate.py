@@ -84,10 +84,12 @@ def generate(
         padding: number of places without a token at the beginning of each row (``left_padded``).
 
     Raises:
-        UserError: an empty prompt.
+        UserError: an empty prompt, or no token to draw.
     """
     if prompt.shape[1] < 1:
         raise UserError("an empty prompt: give at least one character")
+    if length < 1:
+        raise UserError(f"{length} tokens: expected at least one")
     end = jnp.asarray(-1 if stop is None else stop, prompt.dtype)
     size = prompt.shape[1] + length
     half = size

@@ -12,6 +12,7 @@ from dljax.cli.runs import (
     read_record,
 )
 from dljax.errors import UserError
+from dljax.runtime.files import beside
 
 SUMMARY = "turn lines of text into vectors with a run"
 
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     """Run ``dljax embed`` and return its exit status."""
     parser = Parser("embed", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("file", type=Path, metavar="FILE", help="a text on each line, UTF-8")
-    parser.add_argument("--out", type=Path, help="the file to write (default: FILE with .npy)")
+    parser.add_argument("--out", type=Path, help="the file to write (default: FILE.npy)")
     parser.add_argument(
         "--pool",
         choices=("mean", "first"),
@@ -65,6 +66,9 @@ def main(argv: list[str]) -> int:
     options, path = parser.parse_args(target.rest), Path(target.word)
     record = read_record(path)
     lines = _lines(options.file)
+    out = options.out or options.file.with_name(f"{options.file.name}.npy")
+    if out.exists() and options.file.samefile(out):
+        raise UserError(f"--out {out} is the text itself: name another file")
     status = opened_elsewhere("embed", argv, path, record, options.now)
     if status is not None:
         return status
@@ -97,9 +101,8 @@ def main(argv: list[str]) -> int:
         pool=options.pool,
         normalize=options.normalize,
     )
-    out = options.out or options.file.with_suffix(".npy")
     try:
-        with out.open("wb") as file:
+        with beside(out) as file:
             np.save(file, vectors)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}") from None

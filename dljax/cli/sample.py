@@ -1,5 +1,7 @@
 """The command dljax sample: pictures and texts from a trained model."""
 
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +61,8 @@ def main(argv: list[str]) -> int:
     options, _, _, words = parse_with_knobs(
         parser, [str(stored), *target.rest], own=("seed", *own), claims=False
     )
+    if not 0 <= options.seed < 2**63:
+        raise UserError(f"--seed {options.seed}: expected 0 to {2**63 - 1}")
     changes = given(options)
     status = opened_elsewhere("sample", argv, path, record, options.now)
     if status is not None:
@@ -90,12 +94,17 @@ def main(argv: list[str]) -> int:
     key = jax.random.key(options.seed)
     variables = opened.executor.learner.chosen(opened.state)
     folder = options.out or path / "samples"
+    # With other options the same seed draws something else.
+    told = json.dumps([words, changes, options.n], default=str, sort_keys=True)
+    asked = f"_{zlib.crc32(told.encode()):08x}" if words or changes or options.n else ""
     for name, look in looks.items():
         shown = look(variables, named(key, f"view/{name}"))
         if isinstance(shown, Mapping):
             shown = "".join(f"{name}/{metric} {value:.5g}\n" for metric, value in shown.items())
         try:
-            file = store_picture(folder, f"{name}_{opened.step:07d}_seed{options.seed}", shown)
+            file = store_picture(
+                folder, f"{name}_{opened.step:07d}_seed{options.seed}{asked}", shown
+            )
         except OSError as error:
             raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
         if isinstance(shown, str):

@@ -29,7 +29,9 @@ def max_pool(
         padding: "SAME", "VALID", a width for all four sides, or ((top, bottom), (left, right)); what is
             added is below every value.
     """
-    stride = stride or window
+    stride = window if stride is None else stride
+    if window < 1 or stride < 1:
+        raise ValueError(f"windows of {window} every {stride}: expected 1 or more of both")
     size, strides = (window, window), (stride, stride)
     sides = forms.sides(padding, x.shape[1:3], size, strides)
     form = forms.of_pool(x.shape, window, stride, sides)

@@ -176,12 +176,16 @@ def _receive(url: str, path: Path, file: IO[bytes], told: Told) -> None:
         raise _refused(url, error) from None
     with response:
         length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else None
+        total = int(length) if length.isdecimal() else None
         if response.status == 206:
             got = re.fullmatch(
                 r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "")
             )
             if not got or int(got[1]) != start:
+                if not start:
+                    raise UserError(
+                        f"{url}: the server sends a part that was not asked for: not fetched"
+                    )
                 file.truncate(0)
                 return _receive(url, path, file, told)
             total = int(got[2]) if got[2] != "*" else None
@@ -190,11 +194,18 @@ def _receive(url: str, path: Path, file: IO[bytes], told: Told) -> None:
             start = 0
         at = start
         while chunk := _read(response):
-            file.write(chunk)
+            _write(file, chunk)
             at += len(chunk)
             told(at, total)
         if total is not None and at < total:  # as http.client says by no error
             raise _Cut(f"of {total:,}")
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    """Append all of a chunk: a file without a buffer may take a part of it, as where the disk is full."""
+    left = memoryview(chunk)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
@@ -230,7 +241,7 @@ def _words(error: Exception) -> str:
 
 
 def _refused(url: str, error: HTTPError) -> UserError:
-    what = f"{url}: the server answers {error.code} {error.reason or ''}".rstrip()
+    what = " ".join(f"{url}: the server answers {error.code} {error.reason or ''}".split())
     if error.code in (401, 403):
         return UserError(
             f"{what}: the file is not for everyone; fetch it with an account, and name it"

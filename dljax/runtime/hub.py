@@ -6,6 +6,7 @@ The table of names is ``dljax/weights/hub.toml``. This is no part of ``dljax.wei
 looked up before jax is loaded.
 """
 
+import hashlib
 import os
 import re
 import tomllib
@@ -88,10 +89,17 @@ def address(name: str) -> Address:
     if name.startswith("hf:"):
         return _of_hub(name)
     if name.startswith(("https://", "http://")):
-        there = urlsplit(name)
+        wrong = UserError(f"{name}: expected the address of a file, https://HOST/.../FILE")
+        try:
+            there = urlsplit(name)
+        except ValueError:
+            raise wrong from None
         parts = [unquote(part) for part in there.path.split("/") if part]
-        if not there.hostname or not parts or there.path.endswith("/"):
-            raise UserError(f"{name}: expected the address of a file, https://HOST/.../FILE")
+        if not there.hostname or not parts or there.path.endswith("/") or re.search(r"\s", name):
+            raise wrong
+        if there.query or there.netloc != there.hostname or there.scheme != "https":
+            # What else tells one file from another is part of its place too.
+            parts.insert(-1, hashlib.sha256(name.encode()).hexdigest()[:12])
         return Address(name, _below(there.hostname, *parts))
     known = rows()
     if name not in known:
@@ -118,6 +126,10 @@ def _of_hub(name: str) -> Address:
 
 def _below(*parts: str) -> Path:
     for part in parts:
+        if len(part.encode()) > 255:
+            raise UserError(
+                f"{part[:40]}...: a name of more than 255 bytes; name the file with --out"
+            )
         if part in ("", ".", "..") or {"/", "\\", "\0"} & set(part):
             raise UserError(f"{'/'.join(parts)!r}: {part!r} is no name of a file or a folder")
     return folder().joinpath(*parts)
@@ -153,6 +165,10 @@ def get(
             return found
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file")
+    if out is not None and path.exists() and not (digest and digest.fits(path)):
+        raise UserError(
+            f"{path} is there already, and not known to be the file: remove it, or name another --out"
+        )
     if there.repository and not path.is_file() and not sha256:
         tag = announced(there.url, path, "X-Linked-ETag").strip('"')
         digest = Digest("sha256", tag) if re.fullmatch("[0-9a-f]{64}", tag) else None
