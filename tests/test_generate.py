@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,7 @@ from refusal import refused
 from dljax.analysis.continuation import continuation, left_padded
 from dljax.analysis.generate import Text, ended, generate, pick
 from dljax.data.sources.text import Characters, Words
+from dljax.errors import UserError
 from dljax.types import Variables
 
 ROWS = [np.array(row, np.int32) for row in ([3, 1, 4, 1, 5], [9], [2, 6, 5])]
@@ -98,6 +100,25 @@ def test_texts_of_different_prompts_are_as_of_each_alone(architecture, key):
         # Until the context is full: then a short row's text is not cut at the same token.
         count = 40 if context is None or i == 0 else context - 5
         np.testing.assert_array_equal(texts[i, :count], text[0, :count])
+
+
+class Even(nn.Module):
+    """Every token is as likely as any other."""
+
+    @nn.compact
+    def __call__(self, tokens, *, train, decode=False, padding=None):
+        self.variable("cache", "nothing", lambda: jnp.zeros(()))
+        return jnp.zeros((*tokens.shape, 64))
+
+
+def test_every_stretch_of_a_text_draws_anew(key):
+    """Of a context of 8, stretches of four tokens after the first seven: no two are alike."""
+    out = generate(Even(), {}, jnp.ones((1, 1), jnp.int32), key, length=47, context=8)
+    stretches = {tuple(row) for row in out[0, 7:].reshape(-1, 4).tolist()}
+    assert len(stretches) == 10
+    for context, length, words in ((1, 3, "a context of 1"), (8, 0, "0 tokens")):
+        with pytest.raises(UserError, match=words):
+            generate(Even(), {}, out, key, length=length, context=context)
 
 
 def test_a_text_ends_with_its_stop_token(key):

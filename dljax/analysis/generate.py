@@ -84,12 +84,14 @@ def generate(
         padding: number of places without a token at the beginning of each row (``left_padded``).
 
     Raises:
-        UserError: an empty prompt, or no token to draw.
+        UserError: an empty prompt, no token to draw, or a context of less than two.
     """
     if prompt.shape[1] < 1:
         raise UserError("an empty prompt: give at least one character")
     if length < 1:
         raise UserError(f"{length} tokens: expected at least one")
+    if context is not None and context < 2:
+        raise UserError(f"a context of {context}: expected at least 2 tokens")
     end = jnp.asarray(-1 if stop is None else stop, prompt.dtype)
     size = prompt.shape[1] + length
     half = size
