@@ -206,7 +206,12 @@ def test_some_classes_by_hand():
 
 
 def test_a_sweep_draws_what_its_claim_is_about(command, tmp_path):
-    words = ("sweep", str(SMOOTH), "--lr", "0.01,0.1", "--seed", "0:2", "--steps", "2")
-    status, _, err = command(*words, "--workdir", "grid")
-    assert status == 0, err
-    assert [p.name for p in (tmp_path / "grid").glob("*.png")] == ["test_accuracy.png"]
+    """Lines over a number that is varied; else a bar for each choice, as of seeds."""
+    words = ("sweep", str(SMOOTH), "--seed", "0:2", "--steps", "2")
+    for folder, more, drawn in (
+        ("grid", ("--lr", "0.01,0.1"), "sweep.png"),
+        ("seeds", (), "test_accuracy.png"),
+    ):
+        status, _, err = command(*words, *more, "--workdir", folder)
+        assert status == 0, err
+        assert [p.name for p in (tmp_path / folder).glob("*.png")] == [drawn]

@@ -362,6 +362,7 @@ def test_a_map_is_named_after_its_architecture():
         "files",
         "torch_files",
         "keras_files",
+        "llama2c",
         "start",
     }
     files = {path.stem for path in Path(dljax.weights.__file__).parent.glob("*.py")} - rooms

@@ -33,6 +33,8 @@ class Llama2c(NamedTuple):
 def _config(start: bytes) -> dict[str, int | bool] | None:
     """The numbers of a header; None where it is none."""
     names = ("features", "hidden", "layers", "heads", "groups", "vocabulary", "context")
+    if len(start) < _HEADER:
+        return None
     numbers = np.frombuffer(start[:_HEADER], "<i4").tolist()
     if len(numbers) < len(names):
         return None
