@@ -36,8 +36,6 @@ def _config(start: bytes) -> dict[str, int | bool] | None:
     if len(start) < _HEADER:
         return None
     numbers = np.frombuffer(start[:_HEADER], "<i4").tolist()
-    if len(numbers) < len(names):
-        return None
     config: dict[str, int | bool] = dict(zip(names, map(abs, numbers), strict=True))
     signed = min(numbers[:5] + numbers[6:]) > 0 and numbers[5] != 0
     if not signed or max(config.values()) > _MOST:
