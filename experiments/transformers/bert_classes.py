@@ -35,7 +35,7 @@ CLAIMS = {
         "expect": "test/accuracy >= 0.88",
     },
 }  # fmt: skip
-SMALL = {"variant": "tiny", "batch": 8, "length": 16}
+SMALL = {"variant": "tiny", "batch": 8, "length": 16, "lr": 1e-2}
 
 
 def experiment(
