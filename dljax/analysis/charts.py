@@ -112,13 +112,7 @@ def bars(values: Mapping[str, Sequence[float]], *, ylabel: str) -> np.ndarray:
         spread = found.std(ddof=1) if found.size > 1 else None
         axis.bar(at, found.mean(), 0.6, yerr=spread, capsize=4, color="0.75")
         axis.plot(np.linspace(at - 0.12, at + 0.12, found.size), found, "o", ms=3, color="tab:blue")
-        axis.annotate(
-            f"{found.mean():.3g}",
-            (at - 0.3, found.mean()),
-            (1, 2),
-            fontsize=8,
-            textcoords="offset points",
-        )
+        axis.text(at, 0, f"{found.mean():.3g}", ha="center", va="bottom", fontsize=8)
     axis.set_xticks(range(len(values)), list(values), fontsize=8)
     axis.set(ylabel=ylabel)
     axis.grid(axis="y", alpha=0.3)
