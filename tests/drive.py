@@ -8,7 +8,7 @@ Prints, for each folder, a digest of the final state's bits.
 import hashlib
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import jax
@@ -16,6 +16,7 @@ import numpy as np
 from smoke import smoke
 
 from dljax import Experiment
+from dljax.data.sources.pairs import Bucketed
 from dljax.runtime.loop import Interrupted, run
 from dljax.runtime.profile import Profile
 
@@ -36,6 +37,19 @@ class Slow:
         return self.source.gather(indices)
 
 
+def slowed(data):
+    """The pipeline, its source slow; one of pairs wants pairs."""
+    if not isinstance(data, Bucketed):
+        return replace(data, source=Slow(data.source))
+
+    class Slowly(type(data)):
+        def batch(self, *given):
+            time.sleep(0.03)
+            return super().batch(*given)
+
+    return Slowly(**{f.name: getattr(data, f.name) for f in fields(data) if f.init})
+
+
 def digest(state) -> str:
     out = hashlib.sha256()
     state = state._replace(key=jax.random.key_data(state.key))
@@ -47,11 +61,8 @@ def digest(state) -> str:
 def main() -> None:
     made = smoke(Path(sys.argv[1]), STEPS)
     # One of them saves at its evaluations, besides.
-    every = 3 if "lenet" in sys.argv[1] else 0
-    phases = (
-        replace(p, data=replace(p.data, source=Slow(p.data.source)), looks={}, every=every)
-        for p in made.phases
-    )
+    every = 3 if Path(sys.argv[1]).stem == "lenet" else 0
+    phases = (replace(p, data=slowed(p.data), looks={}, every=every) for p in made.phases)
     claim = made.claim if every else None  # which may be about a look
     experiment = Experiment(*phases, seed=made.seed).of(made.origin, claim, made.apart)
     for folder in sys.argv[2:]:

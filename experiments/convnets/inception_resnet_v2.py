@@ -31,7 +31,7 @@ CLAIMS = {
         "ema": 0.9999, "expect": "test/accuracy >= 0.79", "published": "19.9 % error",
     },
 }  # fmt: skip
-SMALL = {"variant": "tiny", "batch": 8}
+SMALL = {"variant": "tiny", "batch": 16}  # BatchNorm of 8 rows on its smallest maps rounds by 7e-4
 
 
 def experiment(

@@ -31,7 +31,7 @@ CLAIMS = {
         "expect": "test/loss <= 3700",
     },
 }
-SMALL = {"variant": "tiny", "batch": 4, "size": 16, "ahead": 2, "lr": 1e-2}
+SMALL = {"variant": "tiny", "batch": 8, "size": 16, "ahead": 2, "lr": 1e-2}
 
 
 def experiment(
