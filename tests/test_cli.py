@@ -229,13 +229,17 @@ def test_train_eval_sample(dljax, tmp_path):
         assert "step 12" in told and "met: test/accuracy" in told
         assert f"{before['test/accuracy']:.5g}" in told
 
+    folder = tmp_path / "run" / "samples"
+    dljax("sample", "run", "--seed", "3")
+    plain = {"noise_0000012_seed3.png", "words_0000012_seed3.txt"}
+    assert {f.name for f in folder.iterdir()} == plain
+    text = (folder / "words_0000012_seed3.txt").read_text()
     told = dljax("sample", "run", "--prompt", "another", "--seed", "3")
     assert "another of width 16" in told
-    folder = tmp_path / "run" / "samples"
-    assert {f.name for f in folder.iterdir()} == {
-        "noise_0000012_seed3.png",
-        "words_0000012_seed3.txt",
-    }
+    # Of other options, another file: nothing that was drawn before is lost.
+    more = [f for f in folder.iterdir() if f.name not in plain]
+    assert sorted(f.suffix for f in more) == [".png", ".txt"]
+    assert (folder / "words_0000012_seed3.txt").read_text() == text
     long = "x" * 300  # longer than a file may be called
     assert f"{long} of width 16" in dljax("sample", "run", "--prompt", long)
     assert f"{long} of width 16" in dljax("sample", "--prompt", long, "run")
