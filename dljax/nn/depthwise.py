@@ -26,7 +26,7 @@ from jaxtyping import Array, Float
 
 from dljax.nn import forms
 from dljax.nn.forms import Padding
-from dljax.nn.phases import in_phases, spread
+from dljax.nn.phases import in_phases, places, spread, steps
 
 _TOGETHER = 8  # images that are added up first
 
@@ -60,7 +60,9 @@ def shifted(
     x: Float[Array, "b h w c"], kernel: Float[Array, "p q 1 c"], strides: tuple[int, int]
 ) -> Float[Array, "b i j c"]:
     """The same of an image that is padded already, as a sum of shifted products."""
-    return _sum(_places(x, kernel, strides), [tap[None, None, None] for tap in _taps(kernel)])
+    return _sum(
+        places(x, kernel.shape[:2], strides), [tap[None, None, None] for tap in _taps(kernel)]
+    )
 
 
 @shifted.defjvp
@@ -74,16 +76,14 @@ def _along_x(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:
     """The same sum, written so that its transpose for the image is a sum of slices too: of the output's
     gradient, padded once, where that of slices would be a sum of padded maps.
     """
-    p, q, _, c = kernel.shape
+    p, q = kernel.shape[:2]
     h, w = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], (p, q), strides, strict=True))
     below, right = ((k - 1) // s for k, s in zip((p, q), strides, strict=True))
     phases = in_phases(x, (h + below, w + right), strides)
-    taps, parts = kernel.reshape(p, q, c), []
-    for i in range(p):
-        for j in range(q):
-            (down, u), (across, v) = divmod(i, strides[0]), divmod(j, strides[1])
-            tap = taps[None, i, j][:, None, None]
-            parts.append(spread(phases[u][v], (down, across), (below, right)) * tap)
+    parts = [
+        spread(phases[u][v], offset, (below, right)) * tap[None, None, None]
+        for ((u, v), offset), tap in zip(steps((p, q), strides), _taps(kernel), strict=True)
+    ]
     canvas = jnp.asarray(sum(parts))
     return canvas[:, below : below + h, right : right + w]
 
@@ -93,13 +93,13 @@ def _along_kernel(x: Array, kernel: Array, strides: tuple[int, int]) -> Array:
     b = x.shape[0]
     together = next(n for n in range(_TOGETHER, 0, -1) if b % n == 0)
     groups = x.reshape(b // together, together, *x.shape[1:])
-    images = [_places(groups[:, i], kernel, strides) for i in range(together)]
+    images = [places(groups[:, i], kernel.shape[:2], strides) for i in range(together)]
     # Spread by a product with ones, whose transpose adds up the pixels: as a broadcast, XLA would make one
     # reduction of pixels and images again.
     shape = images[0][0].shape
     ones = jnp.ones((math.prod(shape[:3]), 1), kernel.dtype)
     taps = [(ones @ tap[None]).reshape(shape) for tap in _taps(kernel)]
-    out = jnp.stack([_sum(places, taps) for places in images], 1)
+    out = jnp.stack([_sum(image, taps) for image in images], 1)
     return out.reshape(b, *out.shape[2:])
 
 
@@ -109,15 +109,8 @@ def _taps(kernel: Array) -> list[Array]:
     return [lax.squeeze(tap, (0,)) for tap in lax.split(kernel.reshape(p * q, c), (1,) * (p * q))]
 
 
-def _places(x: Array, kernel: Array, strides: tuple[int, int]) -> list[Array]:
-    """The values of ``x`` [b, h, w, c] at each place of the kernel, [b, i, j, c]."""
-    (p, q), (down, right) = kernel.shape[:2], strides
-    h, w = x.shape[1] - p + 1, x.shape[2] - q + 1
-    return [x[:, i : i + h : down, j : j + w : right] for i in range(p) for j in range(q)]
-
-
-def _sum(places: list[Array], taps: list[Array]) -> Array:
-    first, *rest = (place * tap for place, tap in zip(places, taps, strict=True))
+def _sum(values: list[Array], taps: list[Array]) -> Array:
+    first, *rest = (value * tap for value, tap in zip(values, taps, strict=True))
     return sum(rest, first)
 
 

@@ -5,6 +5,8 @@ of nine such maps is one loop with nine conditions at every value, which takes f
 of nine slices.
 """
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -29,6 +31,25 @@ def in_phases(
         [lax.squeeze(y, (2, 4)) for y in lax.split(row, (1,) * right, 4)]
         for row in lax.split(x, (1,) * down, 2)
     ]
+
+
+def places(
+    x: Float[Array, "b h w c"], window: Sequence[int], strides: tuple[int, int]
+) -> list[Float[Array, "b p q c"]]:
+    """For each place in a window, row by row, its values in all windows; those that are not full are left
+    out.
+    """
+    (p, q), (down, right) = window, strides
+    h, w = x.shape[1] - p + 1, x.shape[2] - q + 1
+    return [x[:, i : i + h : down, j : j + w : right] for i in range(p) for j in range(q)]
+
+
+def steps(
+    window: tuple[int, int], strides: tuple[int, int]
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """For each place in a window, row by row, its phase (u, v) and its offset in blocks (down, right)."""
+    (p, q), (s, t) = window, strides
+    return [((i % s, j % t), (i // s, j // t)) for i in range(p) for j in range(q)]
 
 
 def spread(

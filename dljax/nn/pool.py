@@ -1,6 +1,6 @@
 """Max-pooling, with a gradient that is fast on CPU."""
 
-from functools import partial
+from functools import partial, reduce
 
 import flax.linen as nn
 import jax
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from dljax.nn import forms
 from dljax.nn.few_channels import batch_last
 from dljax.nn.forms import Padding
-from dljax.nn.phases import in_phases, spread
+from dljax.nn.phases import in_phases, places, spread, steps
 
 
 def max_pool(
@@ -48,10 +48,7 @@ def max_pool(
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def windows_max(x: Float[Array, "b h w c"], window: int, stride: int) -> Float[Array, "b p q c"]:
     """Maximum over windows that may overlap; its gradient compares, where XLA's is a loop over single values."""
-    out, *rest = _of_windows(x, window, stride)
-    for place in rest:
-        out = jnp.maximum(out, place)
-    return out
+    return reduce(jnp.maximum, places(x, (window, window), (stride, stride)))
 
 
 @windows_max.defjvp
@@ -66,30 +63,20 @@ def _derivative_of_windows(
 
 def _tangent_of_windows(window: int, stride: int, x: Array, out: Array, dx: Array) -> Array:
     """Mean of ``dx`` over each window's places that hold its maximum; its transpose is a sum of slices."""
-    count = sum((place == out).astype(dx.dtype) for place in _of_windows(x, window, stride))
+    strides = (stride, stride)
+    count = sum((place == out).astype(dx.dtype) for place in places(x, (window, window), strides))
     (p, q), last = out.shape[1:3], (window - 1) // stride
-    blocks, strides, most = (p + last, q + last), (stride, stride), (last, last)
+    blocks, most = (p + last, q + last), (last, last)
     values, moves = (in_phases(y, blocks, strides) for y in (x, dx))
     sides = ((0, 0), (last, last), (last, last), (0, 0))
     maxima = jnp.pad(out, sides, constant_values=jnp.nan)  # which no value is equal to
     parts = []
-    for i in range(window):
-        for j in range(window):
-            (down, u), (right, v) = divmod(i, stride), divmod(j, stride)
-            top, left = last - down, last - right
-            seen = maxima[:, top : top + blocks[0], left : left + blocks[1]]
-            at_hits = jnp.where(values[u][v] == seen, moves[u][v], 0)
-            parts.append(spread(at_hits, (down, right), most))
+    for (u, v), offset in steps((window, window), strides):
+        top, left = last - offset[0], last - offset[1]
+        seen = maxima[:, top : top + blocks[0], left : left + blocks[1]]
+        parts.append(spread(jnp.where(values[u][v] == seen, moves[u][v], 0), offset, most))
     canvas = jnp.asarray(sum(parts))
     return canvas[:, last : last + p, last : last + q] / count
-
-
-def _of_windows(x: Array, window: int, stride: int) -> list[Array]:
-    """For each place in a window, its values of all windows, [b, p, q, c]."""
-    h, w = (n - window + 1 for n in x.shape[1:3])
-    return [
-        x[:, i : i + h : stride, j : j + w : stride] for i in range(window) for j in range(window)
-    ]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -99,10 +86,7 @@ def tiles_max(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b p q c"
     In ms, of ReLU and pooling with their gradient (128 x 26 x 26 x 64, two cores): XLA's window 42, a
     chain of maxima 39, this 8.4.
     """
-    out, *rest = _places(x, window)
-    for tile in rest:
-        out = jnp.maximum(out, tile)
-    return out
+    return reduce(jnp.maximum, places(x, (window, window), (window, window)))
 
 
 @tiles_max.defjvp
@@ -120,12 +104,8 @@ def _tangent(window: int, x: Array, out: Array, dx: Array) -> Array:
     whole = (b, p * window, q * window, c)
     largest = jnp.broadcast_to(out[:, :, None, :, None], tiles).reshape(whole)
     hit = x[:, : whole[1], : whole[2]] == largest
-    count = sum((place == out).astype(dx.dtype) for place in _places(x, window))
+    count = sum(
+        (place == out).astype(dx.dtype) for place in places(x, (window, window), (window, window))
+    )
     at_hits = jnp.where(hit, dx[:, : whole[1], : whole[2]], 0)
     return jnp.sum(at_hits.reshape(tiles), (2, 4)) / count
-
-
-def _places(x: Array, window: int) -> list[Array]:
-    """For each place in a tile, its values of all tiles, [b, p, q, c]."""
-    h, w = (size // window * window for size in x.shape[1:3])
-    return [x[:, i:h:window, j:w:window] for i in range(window) for j in range(window)]
