@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from dljax.analysis.beams import length_penalty
 from dljax.types import PyTree, Variables
 
 PAD, BEGIN, END = 0, 1, 2  # of dljax.data.sources.pairs
@@ -33,13 +34,6 @@ def greedy_search(
 
     _, tokens = jax.lax.scan(one, (first, first == end, state), None, length)
     return tokens.swapaxes(0, 1)
-
-
-def length_penalty(length: Array | int, alpha: float) -> Array:
-    """``((5 + length) / 6) ** alpha``, by which log probabilities are divided. Wu et al. 2016,
-    arXiv:1609.08144, equation 14, without their term of coverage.
-    """
-    return ((5.0 + length) / 6.0) ** alpha
 
 
 class Beams(NamedTuple):
