@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, Dropout, dense
+from dljax.nn import Conv, Dropout, attend, dense
 
 # Of the authors' program: uniform for the blocks, and the head from zero.
 _xavier = nn.initializers.xavier_uniform()
@@ -31,7 +31,7 @@ class SelfAttention(nn.Module):
         query, key, value = (
             part.reshape(b, t, self.heads, d // self.heads) for part in jnp.split(qkv, 3, axis=-1)
         )
-        out = jax.nn.dot_product_attention(query, key, value).reshape(b, t, d)
+        out = attend(query, key, value).reshape(b, t, d)
         return dense(d, kernel_init=_xavier, name="output")(out)
 
 
