@@ -16,38 +16,21 @@ import numpy as np
 from smoke import smoke
 
 from dljax import Experiment
-from dljax.data.sources.pairs import Bucketed
 from dljax.runtime.loop import Interrupted, run
 from dljax.runtime.profile import Profile
 
 STEPS, CHECKPOINT_EVERY = 24, 5
 
 
-class Slow:
-    """A source whose batches take a moment."""
-
-    def __init__(self, source):
-        self.source, self.whole = source, getattr(source, "whole", False)
-
-    def __len__(self):
-        return len(self.source)
-
-    def gather(self, indices):
-        time.sleep(0.03)
-        return self.source.gather(indices)
-
-
 def slowed(data):
-    """The pipeline, its source slow; one of pairs wants pairs."""
-    if not isinstance(data, Bucketed):
-        return replace(data, source=Slow(data.source))
+    """The pipeline, of whatever kind, whose batches take a moment."""
 
-    class Slowly(type(data)):
-        def batch(self, *given):
+    class Slow(type(data)):
+        def batch(self, *given, **options):
             time.sleep(0.03)
-            return super().batch(*given)
+            return super().batch(*given, **options)
 
-    return Slowly(**{f.name: getattr(data, f.name) for f in fields(data) if f.init})
+    return Slow(**{f.name: getattr(data, f.name) for f in fields(data) if f.init})
 
 
 def digest(state) -> str:
