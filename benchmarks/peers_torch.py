@@ -142,65 +142,6 @@ def discriminator(width: int = 64, channels: int = 3) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(inputs, 1, 4, bias=False), nn.Flatten(0))
 
 
-class LSTM(nn.Module):
-    """torch adds two biases that are never told apart: the second stays zero and is not trained."""
-
-    def __init__(self, vocabulary: int = 10_000, hidden: int = 200) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(vocabulary, hidden)
-        self.lstm = nn.LSTM(hidden, hidden, 2, batch_first=True)
-        for name, value in self.lstm.named_parameters():
-            if name.startswith("bias_hh"):
-                nn.init.zeros_(value.requires_grad_(False))
-        self.head = nn.Linear(hidden, vocabulary)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.lstm(self.embed(tokens))[0])
-
-
-class Block(nn.Module):
-    def __init__(self, d: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.ln_1, self.ln_2 = nn.LayerNorm(d, bias=False), nn.LayerNorm(d, bias=False)
-        self.c_attn = nn.Linear(d, 3 * d, bias=False)
-        self.c_proj = nn.Linear(d, d, bias=False)
-        self.mlp = nn.Sequential(
-            nn.Linear(d, 4 * d, bias=False),
-            nn.GELU("tanh"),
-            nn.Linear(4 * d, d, bias=False),
-            nn.Dropout(dropout),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, t, d = x.shape
-        q, k, v = (
-            part.view(b, t, self.heads, d // self.heads).transpose(1, 2)
-            for part in self.c_attn(self.ln_1(x)).split(d, 2)
-        )
-        out = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout, is_causal=True)
-        out = self.c_proj(out.transpose(1, 2).reshape(b, t, d))
-        x = x + F.dropout(out, self.dropout)
-        return x + self.mlp(self.ln_2(x))
-
-
-class GPT(nn.Module):
-    def __init__(self, layers: int, heads: int, d: int, context: int, dropout: float) -> None:
-        super().__init__()
-        self.wte, self.wpe = nn.Embedding(65, d), nn.Embedding(context, d)
-        self.drop = nn.Dropout(dropout)
-        self.blocks = nn.Sequential(*(Block(d, heads, dropout) for _ in range(layers)))
-        self.ln_f = nn.LayerNorm(d, bias=False)
-        self.register_buffer("places", torch.arange(context))
-        for value in self.parameters():
-            if value.ndim > 1:
-                nn.init.normal_(value, std=0.02)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.drop(self.wte(tokens) + self.wpe(self.places[: tokens.shape[1]]))
-        return F.linear(self.ln_f(self.blocks(x)), self.wte.weight)  # the head is the embedding
-
-
 class GCN(nn.Module):
     """The normalised adjacency is computed once, before training, as the authors' program does."""
 

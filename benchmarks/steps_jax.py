@@ -20,7 +20,7 @@ from worker import serve
 from dljax import models
 from dljax.data import Arrays, Pipeline
 from dljax.data.sources.graph import WholeGraph
-from dljax.learner import learn
+from dljax.learner import learn, matrices
 from dljax.models.adversarial import dcgan as dcgan_model
 from dljax.models.convnets import alexnet, inception_v3, mobilenet_v2, vgg, xception
 from dljax.models.convnets import cnn as cnn_model
@@ -28,9 +28,12 @@ from dljax.models.convnets import lenet as lenet_model
 from dljax.models.convnets import resnet as resnet_model
 from dljax.models.diffusion import ddpm as ddpm_model
 from dljax.models.graphs import gcn as gcn_model
+from dljax.models.recurrent import gru as gru_model
 from dljax.models.recurrent import lstm as lstm_model
 from dljax.models.segmentation import unet as unet_model
+from dljax.models.transformers import bert as bert_model
 from dljax.models.transformers import gpt as gpt_model
+from dljax.models.transformers import transformer as transformer_model
 from dljax.models.transformers import vit
 from dljax.runtime.execute import make_executor
 from dljax.runtime.processes import prepare
@@ -41,6 +44,7 @@ from dljax.tasks.diffusion import diffusion
 from dljax.tasks.language import language
 from dljax.tasks.nodes import nodes
 from dljax.tasks.segmentation import segmentation
+from dljax.tasks.translation import translation
 from dljax.types import Task
 
 
@@ -146,26 +150,49 @@ def lstm(graph: str) -> Case:
     return Case(language(model), tx, text(10_000, 20, 20), model, tokens(10_000, 20))
 
 
-def gpt(variant: str, b: int) -> Case:
-    model = models.build(gpt_model, variant)
+def gru(graph: str) -> Case:
+    model = models.build(gru_model, "small")
+    tx = optax.chain(optax.clip_by_global_norm(5.0), optax.sgd(1.0))
+    return Case(language(model), tx, text(10_000, 20, 20), model, tokens(10_000, 20))
 
-    def matrices(params: Any) -> Any:
-        return jax.tree.map(lambda x: x.ndim > 1, params)
 
-    tx = optax.chain(
+def adamw() -> optax.GradientTransformation:
+    return optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.adamw(1e-3, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices),
     )
-    t = model.context
-    return Case(language(model), tx, text(65, b, t), model, tokens(65, t))
+
+
+def gpt(variant: str, b: int, t: int) -> Case:
+    model = models.build(gpt_model, variant)
+    v = model.vocabulary
+    return Case(language(model), adamw(), text(v, b, t), model, tokens(v, t))
 
 
 def gpt_small(graph: str) -> Case:
-    return gpt("char-small", 12)
+    return gpt("char-small", 12, 64)
 
 
 def gpt_large(graph: str) -> Case:
-    return gpt("char", 4)
+    return gpt("char", 4, 256)
+
+
+def gpt2(graph: str) -> Case:
+    return gpt("gpt2", 1, 256)
+
+
+def bert(graph: str) -> Case:
+    model = models.build(bert_model, "bert-base", head=bert_model.MaskedLM())
+    batch, v = text(model.vocabulary, 2, 128), model.vocabulary
+    return Case(language(model), adamw(), batch, model, tokens(v, 128))
+
+
+def transformer(graph: str) -> Case:
+    model = models.build(transformer_model, "base")
+    source, target = integers(36_999, 8, 32) + 1, integers(36_999, 8, 33) + 1
+    batch = {"source": source, "target": target}
+    pair = source[:1], target[:1, :-1]
+    return Case(translation(model), optax.adam(1e-4, b2=0.98), batch, model, lambda b: pair)
 
 
 def gcn(graph: str) -> Case:
@@ -193,6 +220,7 @@ def ddpm(graph: str) -> Case:
 CASES: dict[str, Callable[[str], Case]] = {
     case.__name__: case
     for case in (course_cnn, lenet, resnet18, unet, dcgan, lstm, gpt_small, gpt_large, gcn, ddpm)
+    + (gru, transformer, bert, gpt2)
 } | PHOTOS
 
 

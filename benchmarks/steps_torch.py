@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import peers_text_torch as text_peers
 import peers_torch as peers
 import torch
 import torch.nn.functional as F
@@ -188,7 +189,7 @@ def dcgan(compiled: Compile, graph: str) -> Case:
 
 
 def language(
-    model: nn.Module, b: int, t: int, v: int, compiled: Compile, optimizer, clip: float
+    model: nn.Module, b: int, t: int, v: int, compiled: Compile, optimizer, clip: float = 1.0
 ) -> Case:
     tokens, targets = torch.randint(v, (b, t)), torch.randint(v, (b, t))
 
@@ -200,26 +201,55 @@ def language(
 
 
 def lstm(compiled: Compile, graph: str) -> Case:
-    model = peers.LSTM()
+    model = text_peers.Recurrent(nn.LSTM)
     return language(model, 20, 20, 10_000, compiled, sgd(trainable(model), 1.0), 5.0)
 
 
-def gpt(size: tuple[int, int, int, int], dropout: float, b: int, compiled: Compile) -> Case:
-    model = peers.GPT(*size, dropout)
+def gru(compiled: Compile, graph: str) -> Case:
+    model = text_peers.Recurrent(nn.GRU)
+    return language(model, 20, 20, 10_000, compiled, sgd(trainable(model), 1.0), 5.0)
+
+
+def adamw(model: nn.Module) -> torch.optim.Optimizer:
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
         {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, 1e-3, (0.9, 0.99), fused=True)
-    return language(model, b, size[-1], 65, compiled, optimizer, 1.0)
+    return torch.optim.AdamW(groups, 1e-3, (0.9, 0.99), fused=True)
 
 
 def gpt_small(compiled: Compile, graph: str) -> Case:
-    return gpt((4, 4, 128, 64), 0.0, 12, compiled)
+    model = text_peers.GPT(4, 4, 128, 64, 0.0)
+    return language(model, 12, 64, 65, compiled, adamw(model))
 
 
 def gpt_large(compiled: Compile, graph: str) -> Case:
-    return gpt((6, 6, 384, 256), 0.2, 4, compiled)
+    model = text_peers.GPT(6, 6, 384, 256, 0.2)
+    return language(model, 4, 256, 65, compiled, adamw(model))
+
+
+def gpt2(compiled: Compile, graph: str) -> Case:
+    model = text_peers.GPT(12, 12, 768, 1024, 0.1, 50_257, True)
+    return language(model, 1, 256, 50_257, compiled, adamw(model))
+
+
+def bert(compiled: Compile, graph: str) -> Case:
+    model = text_peers.BERT()
+    return language(model, 2, 128, 30_522, compiled, adamw(model))
+
+
+def transformer(compiled: Compile, graph: str) -> Case:
+    model = text_peers.Transformer()
+    source, target = torch.randint(1, 37_000, (8, 32)), torch.randint(1, 37_000, (8, 33))
+
+    def loss(source: Tensor, target: Tensor) -> Tensor:
+        logits = model(source, target[:, :-1]).flatten(0, 1)
+        return F.cross_entropy(logits, target[:, 1:].flatten())
+
+    optimizer = adam(trainable(model), 1e-4, betas=(0.9, 0.98))
+    step = descend(compiled(loss), (source, target), optimizer)
+    pair = source[:1], target[:1, :-1]
+    return Case(step, trainable(model), model, lambda rows: pair)
 
 
 def gcn(compiled: Compile, graph: str, sparse: bool = False) -> Case:
@@ -282,6 +312,10 @@ CASES = {
         lstm,
         gpt_small,
         gpt_large,
+        gru,
+        transformer,
+        bert,
+        gpt2,
         gcn,
         gcn_sparse,
         ddpm,

@@ -9,7 +9,7 @@ A build of torch for processors will do; ``torch.compile`` needs g++. ``--data F
 Planetoid files) takes the real Cora for the GCN, else a made-up graph of its size.
 
 Every row has its processes: dljax (one more for each ``--dljax-python``: another Python, with another jax),
-torch and torch.compile (``peers_torch.py`` has the same networks; parameter counts must agree, or it
+torch and torch.compile (``peers_torch.py`` and ``peers_text_torch.py`` have the same networks; parameter counts must agree, or it
 stops). They take turns for ``--rounds`` rounds, all on the same ``--threads`` cores; medians, half of the
 range, and the cores that were used. A row is void where others were at work on the machine. In
 training dljax counts in what it does in every step besides: the gradient's norm and, for classifiers, the
@@ -45,6 +45,10 @@ NETWORKS = {
     "gpt_large": "char GPT L6 H6 D384, 256",
     "gcn": "GCN, Cora",
     "ddpm": "DDPM small, 32x32",
+    "gru": "GRU 2x200, 20 of 10k words",
+    "transformer": "Transformer base, 32 to 32",
+    "bert": "BERT base, 128",
+    "gpt2": "GPT-2 small, 256",
     "alexnet": "AlexNet, 224x224",
     "vgg16": "VGG16, 224x224",
     "mobilenet_v2": "MobileNetV2, 224x224",
@@ -63,6 +67,10 @@ CASES = {
     "gpt_large": "char GPT L6 H6 D384, batch 4 x 256",
     "gcn": "GCN, Cora",
     "ddpm": "DDPM small, 32x32, batch 32",
+    "gru": "GRU 2x200, 10k words, batch 20 x 20",
+    "transformer": "Transformer base, batch 8 x 32",
+    "bert": "BERT base, batch 2 x 128",
+    "gpt2": "GPT-2 small, batch 1 x 256",
     "alexnet": "AlexNet, 224x224, batch 16",
     "vgg16": "VGG16, 224x224, batch 2",
     "mobilenet_v2": "MobileNetV2, 224x224, batch 8",
@@ -73,7 +81,15 @@ CASES = {
 PHOTOS = ("alexnet", "vgg16", "mobilenet_v2", "inception_v3", "xception", "vit_s16")
 TORCH = ("torch", "torch.compile")
 WORKS = {"train": 0, "1": 1, "64": 64}  # rows of the forward pass; 0 trains
-NOT_64 = ("gcn", "unet", "gpt_large", *PHOTOS)  # one graph is what there is; seconds a pass
+NOT_64 = (
+    "gcn",
+    "unet",
+    "gpt_large",
+    "transformer",
+    "bert",
+    "gpt2",
+    *PHOTOS,
+)  # one graph is what there is; seconds a pass
 
 
 BUSY = 0.2  # cores that others may work on in a turn that counts
