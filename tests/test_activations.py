@@ -9,9 +9,12 @@ import pytest
 from dljax.analysis.activations import (
     activation_and_gradient,
     activations,
+    as_maps,
+    places,
     with_changes,
     with_perturbation,
 )
+from dljax.analysis.saliency import grad_cam
 from dljax.errors import UserError
 from dljax.tasks.classification import classification
 from dljax.types import Variables
@@ -151,3 +154,39 @@ def test_what_cannot_be_reached_is_one_line(act, words, used):
     predict, variables, batch, _ = used
     with pytest.raises(UserError, match=words):
         act(predict, variables, batch)
+
+
+def test_tokens_of_a_square_are_maps():
+    assert places((5, 6, 2)) == (5, 6) and places((16, 3)) == places((17, 3)) == (4, 4)
+    assert places((18, 3)) is None and places((2, 3)) is None and places((7,)) is None
+    tokens = jnp.arange(2 * 5 * 3).reshape(2, 5, 3)
+    maps = as_maps("block", tokens)
+    assert maps.shape == (2, 2, 2, 3)  # row by row, without the first token
+    np.testing.assert_array_equal(maps[1, 1, 0], tokens[1, 3])
+    with pytest.raises(UserError, match="'block' returns .2, 6, 3.*tokens of a square"):
+        as_maps("block", jnp.zeros((2, 6, 3)))
+
+
+class PatchSum(nn.Module):
+    """The sum of the fourth of four patches of two by two pixels, as tokens behind a first one."""
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        patches = nn.Conv(1, (2, 2), (2, 2), kernel_init=nn.initializers.ones, name="embed")(image)
+        tokens = jnp.concatenate([jnp.zeros((len(image), 1, 1)), patches.reshape(-1, 4, 1)], 1)
+        tokens = Same(name="block")(tokens)
+        return jnp.concatenate([tokens[:, 4], jnp.zeros((len(image), 1))], -1)
+
+
+class Same(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return x
+
+
+def test_grad_cam_of_tokens_lies_on_their_places():
+    image = jnp.zeros((1, 4, 4, 1)).at[0, 2:, 2:].set(1.0)
+    net = PatchSum()
+    variables = net.init(jax.random.key(0), image, train=False)
+    found = grad_cam(lambda x: net.apply(variables, x, train=False)[:, 0], image, "block")
+    assert float(found[0, 3, 3]) > 0 and float(found[0, 0, 0]) == 0

@@ -6,6 +6,7 @@ import sys
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from architectures import DECODERS, module_of, tiny
 from conftest import ROOT
@@ -106,3 +107,36 @@ def test_commands(command, monkeypatch, tmp_path):
     assert command("train", smooth, "--steps", "2", "--workdir", "digits")[0] == 0
     status, _, error = command("sample", "digits", "--top-k", "3")
     assert status == 2 and "is no run of a language model" in error
+
+
+class Any(nn.Module):
+    """Every token is as likely as any other."""
+
+    @nn.compact
+    def __call__(self, tokens, *, train, decode=False, padding=None):
+        return jnp.zeros((*tokens.shape, len(LETTERS)))
+
+
+def test_every_answer_is_drawn_anew(key):
+    talk = Conversation(Text(Any(), LETTERS, "a", 1.0, length=40), {}, key, "")
+    answers = ["".join(talk.say("a")) for _ in range(3)]
+    assert len(set(answers)) == 3
+    first = answers[0]
+    # And each piece of sixteen tokens within one.
+    assert first[:16] != first[16:32]
+
+
+class Begun(Characters):
+    """The letters, behind a token that begins every text."""
+
+    def encode(self, text):
+        return np.concatenate([[0], super().encode(text)]).astype(np.int32)
+
+
+def test_the_token_of_the_beginning_stands_there_once(key):
+    letters = Begun("\nabcdefghijklmnop")
+    talk = Conversation(Text(Next(), letters, "a", 0.0, length=2), {}, key, "")
+    for line in ("bc", "d"):
+        "".join(talk.say(line))
+    # begin, b c break, two more, d break, two more
+    assert talk.tokens == [0, 2, 3, 0, 1, 2, 4, 0, 1, 2]

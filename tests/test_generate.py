@@ -102,6 +102,28 @@ def test_texts_of_different_prompts_are_as_of_each_alone(architecture, key):
         np.testing.assert_array_equal(texts[i, :count], text[0, :count])
 
 
+def test_prompts_that_are_cut_are_as_of_each_alone(key):
+    """Of 12 places the newest 8 are kept, half of the context: with padding before some, within one."""
+    bounded = [a for a in DECODERS if getattr(tiny(module_of(a)).module, "context", 0) == 16]
+    model, params = tiny(module_of(bounded[0]), 0.3)[:2]
+    draw = partial(generate, model, params, key=key, temperature=0.0, context=16, length=40)
+    rows = [np.arange(n, dtype=np.int32) % 17 for n in (12, 9, 3)]
+    tokens, padding = left_padded(rows)
+    texts = draw(tokens, padding=padding)
+    for i, row in enumerate(rows):
+        alone = draw(jnp.asarray(row[-8:])[None])
+        np.testing.assert_array_equal(texts[i, :8], alone[0, :8])
+
+
+def test_the_last_token_of_top_p_is_the_one_that_reaches_it(key):
+    """1/2, 1/4, 1/8, 1/8: a half is reached by the first alone, three quarters by two."""
+    chances = jnp.array([0.5, 0.25, 0.125, 0.125])
+    logits = jnp.log(chances).repeat(1).reshape(1, 4).repeat(500, 0)
+    assert (jax.nn.softmax(logits[0]) == chances).all(), "the example is exact"
+    for top_p, kept in ((0.5, {0}), (0.75, {0, 1}), (0.76, {0, 1, 2, 3})):
+        assert set(np.asarray(pick(logits, key, 1.0, 0, top_p)).tolist()) == kept
+
+
 class Even(nn.Module):
     """Every token is as likely as any other."""
 

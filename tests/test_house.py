@@ -21,7 +21,7 @@ PACKAGE = ROOT / "dljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # room -> the rooms of dljax that it may import from, beside itself
-NEUTRAL = {"types", "errors", "axes", "folders", "unpickling"}
+NEUTRAL = {"types", "errors", "axes", "blocks", "folders", "unpickling"}
 MAY_IMPORT = {
     "nn": NEUTRAL,
     "models": NEUTRAL | {"nn"},

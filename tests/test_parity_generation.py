@@ -42,7 +42,8 @@ def test_hidden_states_with_padding(llama):
     x = found["embed"]["__call__"][0]
     states = [x]
     for i in range(LLAMA["layers"]):
-        x = x + found[f"attention{i}"]["__call__"][0] + found[f"mlp{i}"]["__call__"][0]
+        parts = (found[f"block{i}"][name]["__call__"][0] for name in ("attention", "mlp"))
+        x = sum(parts, x)
         states.append(x)
     states[-1] = found["norm"]["__call__"][0]
     for row, first in enumerate(PADDING):

@@ -78,5 +78,5 @@ def test_a_vocabulary_that_does_not_fit_is_told(key):
     (batch,) = EvalSet(Pairs([("a", "y z")], WORDS[0], more)).batches(1)
     params, extra = task.init(key, batch)
     variables = jax.eval_shape(lambda: Variables(params, extra))
-    with refused("target token 8 is none of the model's 7"):
+    with refused("token 8 is none of the model's 7"):
         task.check(variables, batch)

@@ -6,6 +6,7 @@ change. Of a layer that is called more than once, its first call is meant. A lay
 reach, for its output belongs to the loop.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -164,6 +165,35 @@ def activation_and_gradient(function: Function, *arguments: Any, layer: str) -> 
     shape = jax.eval_shape(output, *arguments)
     gradient, kept = jax.grad(total, has_aux=True)(jnp.zeros(shape.shape, shape.dtype))
     return kept, gradient
+
+
+def places(shape: Sequence[int]) -> tuple[int, int] | None:
+    """The sides (h, w) of a layer's maps, given its output's shape without the batch; None where it has none.
+
+    Tokens [t, c] lie in a square, as a ViT's patches do; of t = s^2 + 1 the first is beside it.
+    """
+    if len(shape) == 3:
+        return shape[0], shape[1]
+    if len(shape) != 2 or shape[0] < 4:
+        return None
+    side = math.isqrt(shape[0])
+    return (side, side) if shape[0] - side**2 in (0, 1) else None
+
+
+def as_maps(layer: str, out: Array) -> Array:
+    """A layer's output as maps [b, h, w, c] of its ``places``.
+
+    Raises:
+        UserError: it has none.
+    """
+    found = places(out.shape[1:])
+    if found is None:
+        raise UserError(
+            f"layer {layer!r} returns {out.shape}: expected maps [b, h, w, channels], or tokens of a square"
+        )
+    return (
+        out[:, -found[0] * found[1] :].reshape(-1, *found, out.shape[-1]) if out.ndim == 3 else out
+    )
 
 
 def _array(layer: str, out: Any) -> Array:

@@ -1,5 +1,6 @@
-"""Beam search: the likeliest continuations that a language model has, in one compiled program."""
+"""Beam search: the likeliest sequences that a model goes on with, in one compiled program."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -12,13 +13,17 @@ from dljax.analysis.continuation import continuation
 from dljax.errors import UserError
 from dljax.types import PyTree
 
+# (tokens [n], state) -> (logits [n, v] of the tokens after them, state), whose leaves are scalars or have a
+# row for each of the n sequences as their first axis.
+Step = Callable[[Array, PyTree], tuple[Array, PyTree]]
+
 
 class Beams(NamedTuple):
-    """Continuations, the best first.
+    """Sequences, the best first.
 
     Attributes:
-        tokens: int32 [b, beams, length], nothing but the stop token after the first one.
-        score: float32 [b, beams]; minus infinity where there are fewer continuations than beams.
+        tokens: int32 [b, beams, length], nothing but what fills up after the stop token.
+        score: float32 [b, beams]; minus infinity where there are fewer sequences than beams.
     """
 
     tokens: Int[Array, "b beams length"]
@@ -35,6 +40,72 @@ def _best(tokens: Array, score: Array, count: int) -> Beams:
     return Beams(jnp.take_along_axis(tokens, index[:, :, None], 1), score)
 
 
+def search(
+    step: Step,
+    logits: Float[Array, "b v"],
+    state: PyTree,
+    *,
+    length: int,
+    beams: int,
+    stop: int | Array,
+    fill: int | Array,
+    alpha: float | Array = 0.0,
+) -> Beams:
+    """The ``beams`` best sequences that are found from a state, of ``length`` tokens or to a stop token.
+
+    Of unfinished sequences the ``beams`` likeliest are followed. A score is log P / penalty, its length
+    counted with the stop token (``length_penalty``). The search ends early where no unfinished sequence
+    can become better than all that have ended.
+
+    Args:
+        logits: of the first tokens.
+        state: with which ``step`` goes on after them, of b rows.
+        length: number of tokens at most.
+        stop: token with which a sequence may end; -1 where all have ``length`` tokens.
+        fill: token after the stop token.
+        alpha: of the penalty, 0 or more: 0 compares probabilities; the paper has 0.6 to 0.7.
+    """
+    (b, _), k = logits.shape, beams
+    kind = jnp.asarray(stop).dtype
+
+    def one(at):
+        index, state, logits, text, total, ended = at
+        v = logits.shape[-1]
+        chance = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(b, k, v)
+        # Each beam has one stop token, so among 2 k are k that go on.
+        best, place = jax.lax.top_k((total[:, :, None] + chance).reshape(b, k * v), min(2, v) * k)
+        parent, token = place // v, (place % v).astype(kind)
+        longer = jnp.take_along_axis(text, parent[:, :, None], 1)
+        longer = jax.lax.dynamic_update_slice_in_dim(longer, token[:, :, None], index, axis=2)
+        score = jnp.where(token == stop, best / length_penalty(index + 1, alpha), -jnp.inf)
+        tokens = jnp.concatenate([ended.tokens, longer], 1)
+        ended = _best(tokens, jnp.concatenate([ended.score, score], 1), k)
+        total, chosen = jax.lax.top_k(jnp.where(token == stop, -jnp.inf, best), k)
+        text = jnp.take_along_axis(longer, chosen[:, :, None], 1)
+        rows = jnp.take_along_axis(parent, chosen, 1) + k * jnp.arange(b)[:, None]
+        state = jax.tree.map(lambda x: x[rows.reshape(-1)] if x.ndim else x, state)
+        token = jnp.take_along_axis(token, chosen, 1).reshape(b * k)
+        logits, state = step(token, state)
+        return index + 1, state, logits, text, total, ended
+
+    def going(at):
+        index, _, _, _, total, ended = at
+        # Probabilities only fall, and the penalty is largest at the full length.
+        possible = total[:, 0] / length_penalty(length, alpha)
+        return (index < length) & jnp.any(ended.score[:, -1] < possible)
+
+    state, logits = jax.tree.map(
+        lambda x: jnp.repeat(x, k, axis=0) if x.ndim else x, (state, logits)
+    )
+    text = jnp.full((b, k, length), fill, kind)
+    none = jnp.full((b, k), -jnp.inf)
+    begin = (0, state, logits, text, none.at[:, 0].set(0.0), Beams(text, none))
+    index, _, _, text, total, ended = jax.lax.while_loop(going, one, begin)
+    whole = jnp.where(index == length, total / length_penalty(length, alpha), -jnp.inf)
+    tokens = jnp.concatenate([ended.tokens, text], 1)
+    return _best(tokens, jnp.concatenate([ended.score, whole], 1), k)
+
+
 @partial(jax.jit, static_argnames=("model", "length", "beams", "context"))
 def beam_search(
     model: nn.Module,
@@ -48,23 +119,18 @@ def beam_search(
     context: int | None = None,
     padding: Int[Array, " b"] | None = None,
 ) -> Beams:
-    """The ``beams`` best continuations that were found for each prompt, of ``length`` tokens or to a
-    stop token.
-
-    Of unfinished continuations the ``beams`` likeliest are followed. A score is log P / penalty, its
-    length counted with the stop token (``length_penalty``). The search ends early where no unfinished
-    one can become better than all that have ended.
+    """The ``beams`` best continuations that a language model has for each prompt (``search``).
 
     Args:
         model, params, prompt, context, padding: of ``generate``.
         length: number of tokens at most.
         stop: token with which a continuation may end; None where all have ``length`` tokens.
-        alpha: of the penalty, 0 or more: 0 compares probabilities; the paper has 0.6 to 0.7.
+        alpha: of ``search``.
 
     Raises:
         UserError: an empty prompt, no beam, or more tokens than the context has.
     """
-    (b, p), k = prompt.shape, beams
+    p, k = prompt.shape[1], beams
     if p < 1 or k < 1 or length < 1:
         raise UserError(f"{k} beams of {length} tokens after {p}: expected at least one of each")
     if context is not None and p + length > context:
@@ -74,38 +140,10 @@ def beam_search(
     end = jnp.asarray(-1 if stop is None else stop, prompt.dtype)
     go_on = continuation(model, params, p + length)
 
-    def step(at):
-        index, cache, logits, text, total, ended = at
-        v = logits.shape[-1]
-        chance = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(b, k, v)
-        # Each beam has one stop token, so among 2 k are k that go on.
-        best, place = jax.lax.top_k((total[:, :, None] + chance).reshape(b, k * v), min(2, v) * k)
-        parent, token = place // v, (place % v).astype(prompt.dtype)
-        longer = jnp.take_along_axis(text, parent[:, :, None], 1)
-        longer = jax.lax.dynamic_update_slice_in_dim(longer, token[:, :, None], index, axis=2)
-        score = jnp.where(token == end, best / length_penalty(index + 1, alpha), -jnp.inf)
-        tokens = jnp.concatenate([ended.tokens, longer], 1)
-        ended = _best(tokens, jnp.concatenate([ended.score, score], 1), k)
-        total, chosen = jax.lax.top_k(jnp.where(token == end, -jnp.inf, best), k)
-        text = jnp.take_along_axis(longer, chosen[:, :, None], 1)
-        rows = jnp.take_along_axis(parent, chosen, 1) + k * jnp.arange(b)[:, None]
-        cache = jax.tree.map(lambda x: x[rows.reshape(-1)] if x.ndim else x, cache)
-        token = jnp.take_along_axis(token, chosen, 1).reshape(b * k, 1)
-        return index + 1, *go_on(cache, token), text, total, ended
+    def step(token: Array, cache: PyTree) -> tuple[Array, PyTree]:
+        cache, logits = go_on(cache, token[:, None])
+        return logits, cache
 
-    def going(at):
-        index, _, _, _, total, ended = at
-        # Probabilities only fall, and the penalty is largest at the full length.
-        possible = total[:, 0] / length_penalty(length, alpha)
-        return (index < length) & jnp.any(ended.score[:, -1] < possible)
-
-    cache, logits = jax.tree.map(
-        lambda x: jnp.repeat(x, k, axis=0) if x.ndim else x, go_on({}, prompt, padding)
-    )
-    text = jnp.full((b, k, length), end)
-    none = jnp.full((b, k), -jnp.inf)
-    begin = (0, cache, logits, text, none.at[:, 0].set(0.0), Beams(text, none))
-    index, _, _, text, total, ended = jax.lax.while_loop(going, step, begin)
-    whole = jnp.where(index == length, total / length_penalty(length, alpha), -jnp.inf)
-    tokens = jnp.concatenate([ended.tokens, text], 1)
-    return _best(tokens, jnp.concatenate([ended.score, whole], 1), k)
+    cache, logits = go_on({}, prompt, padding)
+    more = partial(search, length=length, beams=beams, alpha=alpha)
+    return more(step, logits, cache, stop=end, fill=end)

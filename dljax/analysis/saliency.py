@@ -17,7 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from dljax.analysis import heat
-from dljax.analysis.activations import activation_and_gradient
+from dljax.analysis.activations import activation_and_gradient, as_maps
 from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError
@@ -119,14 +119,14 @@ def grad_cam(
     layer's maps are those that its module returns, before a nonlinearity that is no module.
 
     Args:
-        layer: path of a module that returns maps [b, i, j, k], often the last convolution.
+        layer: path of a module that returns maps [b, i, j, k], often the last convolution, or tokens of a
+            square (``activations.as_maps``).
 
     Raises:
         UserError: the layer is not called, or returns no maps.
     """
     maps, slope = activation_and_gradient(score, image, layer=layer)
-    if maps.ndim != 4:
-        raise UserError(f"layer {layer!r} returns {maps.shape}: expected maps [b, h, w, channels]")
+    maps, slope = as_maps(layer, maps), as_maps(layer, slope)
     weight = jnp.mean(slope, axis=(1, 2), keepdims=True)
     cam = jax.nn.relu(jnp.sum(weight * maps, axis=-1))
     return jax.image.resize(cam, image.shape[:3], "bilinear")

@@ -8,7 +8,7 @@ import numpy as np
 
 from dljax.analysis.predictions import predict
 from dljax.data.pipeline import EvalSet
-from dljax.data.sources.sentences import shown
+from dljax.data.sources.labeled_texts import shown
 from dljax.data.sources.text import Words
 from dljax.types import Key, Task, Variables
 

@@ -10,13 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.analysis.charts import alignment
+from dljax.analysis.continuation import left_padded
 from dljax.analysis.decode import decode
+from dljax.analysis.generate import ended, generate
 from dljax.data.sources.pairs import BEGIN, END, PAD, Pairs
 from dljax.data.sources.text import Words
 from dljax.errors import UserError
 from dljax.types import Key, Variables
 
 _ROWS = 128
+Writes = Callable[[Variables, Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,61 @@ class Translator:
 
 
 @dataclass(frozen=True)
+class Prompter:
+    """A language model with its vocabulary, as a function of texts that it goes on from after BEGIN.
+
+    Attributes:
+        width: tokens of a text at most, with BEGIN; longer ones lose their end.
+        length: tokens written at most, greedily.
+    """
+
+    model: nn.Module
+    vocabulary: Words
+    width: int
+    length: int
+
+    @classmethod
+    def of(cls, model: nn.Module, pairs: Pairs) -> "Prompter":
+        """One for pairs like these (``Prompted``)."""
+        return cls(model, pairs.source, pairs.width, pairs.width)
+
+    def __call__(self, variables: Variables, texts: Sequence[str]) -> list[str]:
+        """The text that the model writes for each, tokens apart by spaces."""
+        out: list[str] = []
+        rows = min(_ROWS, len(texts))
+        for start in range(0, len(texts), rows):
+            some = list(texts[start : start + rows])
+            prompts = [
+                np.append(self.vocabulary.encode(text)[: self.width - 1], np.int32(BEGIN))
+                for text in some + [""] * (rows - len(some))
+            ]
+            tokens, padding = left_padded(prompts, self.width)
+            written = generate(
+                self.model,
+                variables.params["model"],
+                tokens,
+                jax.random.key(0),
+                length=self.length,
+                temperature=0.0,
+                stop=END,
+                padding=padding,
+            )
+            for row in np.asarray(written)[: len(some)]:
+                out.append(self.vocabulary.decode(ended(row, END)))
+        return out
+
+
+@dataclass(frozen=True)
 class Scored:
     """A look: numbers of what a model writes for the first ``n`` sources of a set.
 
     Attributes:
+        translator: a ``Translator``, or another function of (variables, texts).
         function: (written, truth) -> name -> number.
         truth: of each source; by default the texts of the pairs.
     """
 
-    translator: Translator
+    translator: Writes
     pairs: Pairs
     function: Callable[[list[str], list], Mapping[str, float]]
     n: int | None = None
@@ -93,7 +142,7 @@ class Written:
     ``prompt``, if there is one.
     """
 
-    translator: Translator
+    translator: Writes
     pairs: Pairs
     n: int = 10
     prompt: str = ""

@@ -67,7 +67,7 @@ def activations(subject: Subject, options: Options) -> Shown:
     from dljax.analysis import heat
     from dljax.analysis.predictions import predict
 
-    maps = [p for p, s in subject.layers.items() if len(s) == 3]
+    maps = [p for p, s in subject.layers.items() if inner.places(s)]
     if options.layer is None and maps:  # a tour: the beginning, the middle and the end
         layers = list(dict.fromkeys((maps[0], maps[len(maps) // 2], subject.layer(None, 3))))
     else:
@@ -82,7 +82,7 @@ def activations(subject: Subject, options: Options) -> Shown:
     captions = heat.answers(examples.get("label", guess), guess, subject.names)
     shown, words = {}, []
     for layer in layers:
-        out = np.asarray(found[layer], np.float32)
+        out = np.asarray(inner.as_maps(layer, found[layer]), np.float32)
         spread = out.std((0, 1, 2))
         most = np.argsort(-spread, kind="stable")[:8]
         some = list(most) if options.channels is None else options.channels
@@ -262,11 +262,12 @@ def explanations(subject: Subject, options: Options) -> Shown:
     from scipy.special import softmax
 
     from dljax.analysis import heat
+    from dljax.analysis.activations import places
     from dljax.analysis.predictions import predict
     from dljax.analysis.saliency import Explanations, erased
     from dljax.data.pipeline import Arrays, EvalSet
 
-    has_maps = any(len(shape) == 3 for shape in subject.layers.values())
+    has_maps = any(places(shape) for shape in subject.layers.values())
     layer = subject.layer(options.layer, 3) if has_maps or options.layer else ""
     n = min(options.limit or 6, len(subject.network.data.source))
     look = Explanations(subject.network, subject.network.data, layer, subject.names, n)

@@ -58,6 +58,8 @@ class Subject:
     def layer(self, named: str | None, *ndims: int) -> str:
         """The layer of a path, or else the last one of such a shape that has several places, if any has.
 
+        Tokens of a square are maps, and are the default where a network has no other maps behind them.
+
         Args:
             named: its path; None for the default.
             ndims: numbers of axes that serve, without the batch: 3 for maps, 2 for tokens, 1 for vectors.
@@ -65,9 +67,12 @@ class Subject:
         Raises:
             UserError: there is no such layer, or its output is of another kind.
         """
-        fit = {path: shape for path, shape in self.layers.items() if len(shape) in ndims}
+        from dljax.analysis.activations import places
+
+        maps = {p: places(s) for p, s in self.layers.items() if 3 in ndims and places(s)}
+        fit = {p: s for p, s in self.layers.items() if len(s) in ndims or p in maps}
         if named is None:
-            several = [p for p, s in fit.items() if len(s) == 3 and s[0] * s[1] > 1]
+            several = [p for p, sides in maps.items() if sides != (1, 1)]
             # The output itself is left to --class.
             rest = [p for p, s in fit.items() if s != (self.classes,)]
             found = several or rest

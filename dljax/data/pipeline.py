@@ -30,6 +30,8 @@ class Source(Protocol):
     - ``whole = True``: one example without an axis of rows, as a graph whose nodes are classified.
       Every device is given all of it.
     - ``names``: of the classes, in the order of their numbers.
+    - ``ordered``: number of rows that a batch must have, unshuffled, since each row goes on from the same
+      row of the batch before.
     """
 
     def __len__(self) -> int: ...
@@ -182,6 +184,13 @@ class Pipeline:
             raise UserError("the dataset is empty: nothing to train on")
         if self.whole and self.size != 1:
             raise UserError(f"batch {self.size} of a whole graph, which is one example: expected 1")
+        rows = getattr(self.source, "ordered", self.size)
+        if self.size != rows or (hasattr(self.source, "ordered") and self.shuffle):
+            given = f"batch {self.size}" + (", shuffled" if self.shuffle else "")
+            raise UserError(
+                f"{given}, of {rows} streams that go on from batch to batch: expected Pipeline(streams, "
+                f"{rows}, shuffle=False)"
+            )
 
     @property
     def whole(self) -> bool:

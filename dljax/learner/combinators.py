@@ -241,3 +241,10 @@ def _by_address(function: Callable[[str, Any], Any], tree: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(
         lambda path, leaf: function("/".join(str(p.key) for p in path), leaf), tree
     )
+
+
+def matrices(params: PyTree) -> PyTree:
+    """True of each parameter of two axes or more: those that weight decay is usually given, where vectors (biases,
+    scales of norms) are left alone. A mask for optax, as in ``optax.adamw(mask=matrices)``.
+    """
+    return jax.tree.map(lambda x: jnp.ndim(x) > 1, params)

@@ -15,6 +15,8 @@ from dljax.errors import UserError, nearest
 def build(architecture: ModuleType, variant: str, **changes: Any) -> Any:
     """Module of an architecture at a variant of its table, with ``changes`` to the row's arguments.
 
+    A change to None is none: the row's own argument, or the module's default, stays.
+
     Raises:
         UserError: there is no such variant.
     """
@@ -22,4 +24,5 @@ def build(architecture: ModuleType, variant: str, **changes: Any) -> Any:
     if variant not in rows:
         name = architecture.__name__.rsplit(".", 1)[-1]
         raise UserError(f"{name} has no variant {variant!r}: {nearest(variant, rows)}")
-    return architecture.MODEL(**{**rows[variant], **changes})
+    given = {name: value for name, value in changes.items() if value is not None}
+    return architecture.MODEL(**{**rows[variant], **given})

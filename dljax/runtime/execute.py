@@ -5,13 +5,15 @@ optimizer state over its ``fsdp`` axis. ``pmap`` (``dljax.runtime.pmap``) runs t
 device. Either gives the same numbers as a single device.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, wraps
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dljax.blocks import Blocks, compiled_as
 from dljax.data.pipeline import Pipeline
 from dljax.errors import UserError
 from dljax.learner import Learner, State, accumulate, mixed_precision
@@ -39,7 +41,23 @@ def with_profile(learner: Learner, profile: Profile, batch: int | None, devices:
             if batch % (k * devices) == 0 and batch <= k * devices * profile.microbatch
         ]
         learner = accumulate(learner, fitting[0])
-    return learner
+    return _in_blocks(learner, Blocks(profile.remat, profile.scan_layers))
+
+
+def _in_blocks(learner: Learner, choice: Blocks) -> Learner:
+    """The learner, its step and its evaluation traced with this choice."""
+
+    def chosen(function: Callable) -> Callable:
+        @wraps(function)
+        def traced(*given: Any) -> Any:
+            with compiled_as(choice):
+                return function(*given)
+
+        return traced
+
+    if choice == Blocks():
+        return learner
+    return learner._replace(update=chosen(learner.update), evaluate=chosen(learner.evaluate))
 
 
 class Jit:

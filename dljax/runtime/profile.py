@@ -54,6 +54,8 @@ class Profile:
         precision: "float32" or "bfloat16", of losses and gradients; parameters stay float32.
         microbatch: examples per gradient at most; the batch is then accumulated over several.
         eval_batch: rows of an evaluation's batch; 0 takes the training batch's, or 64 if that is more.
+        remat: in training, blocks of transformers are computed anew on the way back, to save memory.
+        scan_layers: equal blocks are compiled once and looped over, where they have no dropout.
         steps_per_call: steps scanned in one call to the device.
         checkpoint_every: steps between checkpoints; 0 saves at the end of the run only.
         keep: number of newest checkpoints kept, beside the best.
@@ -72,6 +74,8 @@ class Profile:
     precision: str = "float32"
     microbatch: int = 0
     eval_batch: int = 0
+    remat: bool = False
+    scan_layers: bool = False
     steps_per_call: int = 1
     checkpoint_every: int = 1000
     keep: int = 2

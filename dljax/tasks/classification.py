@@ -1,5 +1,6 @@
 """Cross-entropy over classes."""
 
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
@@ -10,7 +11,7 @@ import optax
 
 from dljax.errors import UserError
 from dljax.nn import first_maximum
-from dljax.tasks.supervised import image, supervised, weights
+from dljax.tasks.supervised import check_tokens, image, supervised, weights
 from dljax.types import Array, Batch, Mean, Measures, Task
 
 
@@ -147,17 +148,32 @@ def fits(logits: Array, batch: Batch, ignore: int | None = None) -> None:
     check_labels(logits, np.asarray(batch["label"]), ignore)
 
 
-def classification(model: nn.Module, *, smoothing: float = 0.0, ignore: int | None = None) -> Task:
-    """Mean cross-entropy of ``model(image) -> logits [b, classes]``.
+def classification(
+    model: nn.Module,
+    *,
+    inputs: Callable[[Batch], tuple] = image,
+    smoothing: float = 0.0,
+    ignore: int | None = None,
+) -> Task:
+    """Mean cross-entropy of the classes [b, classes] of images or texts, or [b, t, classes] of tokens.
 
     Args:
-        model: called as ``model(batch["image"], train=...)``.
+        model: called as ``model(*inputs(batch), train=...)``; of texts one that says its ``vocabulary``,
+            the number of tokens, is held to it.
+        inputs: the model's arguments in a batch, ``supervised.image`` or ``supervised.texts``.
         smoothing: label smoothing of Szegedy et al. 2016, arXiv:1512.00567, section 7.
-        ignore: a label that does not count.
+        ignore: a label that does not count, as of the later pieces of a tagged word.
 
-    Batch: ``image`` [b, ...] float32, ``label`` [b] int32, or [b, classes] float32 where labels are
-    distributions, as mixup makes them. Evaluation: ``loss`` (nats, without smoothing) and ``accuracy``
-    (of the likeliest class).
+    Batch: ``image`` [b, ...] float32, or ``tokens`` int32 [b, t]; ``label`` int32 [b] or [b, t], or
+    [b, classes] float32 where labels are distributions, as mixup makes them. Evaluation: ``loss`` (nats,
+    without smoothing) and ``accuracy`` (of the likeliest class), per label that counts.
     """
     measured = partial(scored, smoothing=smoothing, ignore=ignore)
-    return supervised(model, image, measured, partial(fits, ignore=ignore))
+
+    def check(logits: Array, batch: Batch) -> None:
+        fits(logits, batch, ignore)
+        known = getattr(model, "vocabulary", None)
+        if known is not None and "tokens" in batch:
+            check_tokens(batch["tokens"], known)
+
+    return supervised(model, inputs, measured, check)

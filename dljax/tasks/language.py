@@ -1,13 +1,14 @@
-"""Prediction of the next token from the tokens before it."""
+"""Prediction of tokens: of the next from those before it, or of hidden ones from those around it (Devlin et al.
+2018, arXiv:1810.04805, section 3.1, task 1).
+"""
 
 import flax.linen as nn
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from dljax.errors import UserError
 from dljax.nn import first_maximum
-from dljax.tasks.supervised import supervised, weights
+from dljax.tasks.supervised import check_tokens, supervised, texts, weights
 from dljax.types import Array, Batch, Mean, Measures, Task
 
 
@@ -37,27 +38,20 @@ def fits(logits: Array, batch: Batch) -> None:
             f"logits of shape {logits.shape} for targets {batch['targets'].shape}: expected "
             "one row of logits for every target"
         )
-    most = max(int(np.max(batch[name])) for name in ("tokens", "targets"))
-    if most >= logits.shape[-1]:
-        raise UserError(
-            f"token {most} is none of the model's {logits.shape[-1]}: expected 0 to "
-            f"{logits.shape[-1] - 1}; build the model with the vocabulary's size"
-        )
+    for name in ("tokens", "targets"):
+        check_tokens(batch[name], logits.shape[-1])
 
 
 def language(model: nn.Module) -> Task:
-    """Mean cross-entropy of ``model(tokens) -> logits [b, t, v]`` with the token that came next.
+    """Mean cross-entropy of ``model(tokens) -> logits [b, t, v]`` with the tokens that are meant: those that
+    came next, or those that were hidden.
 
     Args:
-        model: called as ``model(tokens [b, t], train=...)``; with a second argument [b] where the batch
-            says which rows begin another text.
+        model: called as ``model(*texts(batch), train=...)`` (``supervised.texts``).
 
-    Batch: ``tokens`` and ``targets`` int32 [b, t]; a target below 0 does not count; ``fresh`` float32 [b],
-    for models that keep a memory between windows. Evaluation:
-    ``loss`` in nats and ``accuracy``, per target that counts; perplexity is exp(loss).
+    Batch: ``tokens`` and ``targets`` int32 [b, t], as ``sources.text.Windows`` or ``data.masking`` makes
+    them; a target below 0 does not count; perhaps ``types``, or ``fresh`` float32 [b] for models that
+    keep a memory between windows. Evaluation: ``loss`` in nats and ``accuracy``, per target that counts;
+    perplexity is exp(loss).
     """
-
-    def inputs(batch):
-        return tuple(batch[name] for name in ("tokens", "fresh") if name in batch)
-
-    return supervised(model, inputs, measured, fits)
+    return supervised(model, texts, measured, fits)

@@ -7,8 +7,7 @@ import optax
 from dljax.nn import first_maximum
 from dljax.tasks import language
 from dljax.tasks.classification import check_labels
-from dljax.tasks.masked_language import texts
-from dljax.tasks.supervised import supervised
+from dljax.tasks.supervised import supervised, texts
 from dljax.types import Task
 
 

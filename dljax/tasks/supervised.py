@@ -6,7 +6,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from dljax.errors import UserError
 from dljax.tasks.linen import forward, initialize
 from dljax.types import Array, Aux, Batch, Mean, Measures, Task, Variables
 
@@ -36,6 +38,30 @@ def means(values: Values, batch: Batch) -> Measures:
 def image(batch: Batch) -> tuple:
     """The arguments of a model of images."""
     return (batch["image"],)
+
+
+def texts(batch: Batch) -> tuple:
+    """The arguments of a model of texts: ``tokens``, then what the batch has of ``types`` (which of two texts
+    a token is of) and ``fresh`` (which rows begin another text).
+    """
+    return tuple(batch[name] for name in ("tokens", "types", "fresh") if name in batch)
+
+
+def check_tokens(tokens: Array | np.ndarray, vocabulary: int) -> None:
+    """Check that a model knows all tokens of a host array.
+
+    Args:
+        vocabulary: number of the model's tokens.
+
+    Raises:
+        UserError: it does not.
+    """
+    most = int(np.max(tokens, initial=0))
+    if most >= vocabulary:
+        raise UserError(
+            f"token {most} is none of the model's {vocabulary}: expected 0 to {vocabulary - 1}; build "
+            "the model with the vocabulary's size"
+        )
 
 
 def accept(output: Any, batch: Batch) -> None:

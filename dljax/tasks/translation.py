@@ -3,12 +3,11 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from dljax.errors import UserError
 from dljax.nn import first_maximum
-from dljax.tasks.supervised import supervised, weights
+from dljax.tasks.supervised import check_tokens, supervised, weights
 from dljax.types import Batch, Mean, Task
 
 _PAD = 0
@@ -53,11 +52,6 @@ def translation(model: nn.Module, *, smoothing: float = 0.0) -> Task:
                 f"logits of shape {logits.shape} for targets {batch['target'].shape}: expected one row "
                 "of logits for every target token after the first"
             )
-        most = int(np.max(batch["target"]))
-        if most >= logits.shape[-1]:
-            raise UserError(
-                f"target token {most} is none of the model's {logits.shape[-1]}: expected 0 to "
-                f"{logits.shape[-1] - 1}; build the model with the vocabulary's size"
-            )
+        check_tokens(batch["target"], logits.shape[-1])
 
     return supervised(model, inputs, measured, fits)

@@ -16,9 +16,11 @@ def entries(model: Any) -> list[Entry]:
         there = f"model.layers.{i}"
         out += _norms(i, f"{there}.input_layernorm", f"{there}.post_attention_layernorm")
         for ours, theirs in zip(("query", "key", "value", "output"), "qkvo", strict=True):
-            out += dense(f"attention{i}/{ours}", f"{there}.self_attn.{theirs}_proj", bias=False)
+            out += dense(
+                f"block{i}/attention/{ours}", f"{there}.self_attn.{theirs}_proj", bias=False
+            )
         for name in ("gate", "up", "down"):
-            out += dense(f"mlp{i}/{name}", f"{there}.mlp.{name}_proj", bias=False)
+            out += dense(f"block{i}/mlp/{name}", f"{there}.mlp.{name}_proj", bias=False)
         out.append(Entry("", f"{there}.self_attn.rotary_emb.inv_freq"))
     return out
 
@@ -36,11 +38,11 @@ def meta_entries(model: Any) -> list[Entry]:
             ("value", "wv", 0),
             ("output", "wo", 0),
         ):
-            here = f"params/attention{i}/{ours}/kernel"
+            here = f"params/block{i}/attention/{ours}/kernel"
             join = interleaved(heads) if heads else None
             out.append(Entry(here, f"{there}.attention.{theirs}.weight", DENSE, join))
         for ours, theirs in (("gate", "w1"), ("down", "w2"), ("up", "w3")):
-            out += dense(f"mlp{i}/{ours}", f"{there}.feed_forward.{theirs}", bias=False)
+            out += dense(f"block{i}/mlp/{ours}", f"{there}.feed_forward.{theirs}", bias=False)
     return out
 
 
@@ -62,8 +64,8 @@ def interleaved(heads: int) -> Join:
 def _norms(i: int, attention: str, mlp: str) -> list[Entry]:
     """The scales of a block's norms, which have no biases."""
     return [
-        Entry(f"params/attention_norm{i}/scale", f"{attention}.weight"),
-        Entry(f"params/mlp_norm{i}/scale", f"{mlp}.weight"),
+        Entry(f"params/block{i}/attention_norm/scale", f"{attention}.weight"),
+        Entry(f"params/block{i}/mlp_norm/scale", f"{mlp}.weight"),
     ]
 
 

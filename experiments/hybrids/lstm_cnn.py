@@ -14,9 +14,11 @@ import optax
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.errors_by_class import Confusion
 from dljax.analysis.sentences import Mistakes
-from dljax.data import sentence_sets
+from dljax.data import text_sets
+from dljax.data.sources.labeled_texts import in_words
 from dljax.models.hybrids import lstm_cnn
-from dljax.tasks.sentences import sentence_classification
+from dljax.tasks.classification import classification
+from dljax.tasks.supervised import texts
 
 CLAIMS = {
     "docstrings": {"expect": "test/accuracy >= 0.80"},
@@ -44,10 +46,10 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    found = sentence_sets.load(dataset, data, fake=fake)
-    names = found.train.names
+    found = in_words(text_sets.load(dataset, data, fake=fake))
+    names = found.names
     sizes = {"vocabulary": len(found.vocabulary), "classes": len(names), "dropout": dropout}
-    task = sentence_classification(models.build(lstm_cnn, variant, **sizes))
+    task = classification(models.build(lstm_cnn, variant, **sizes), inputs=texts)
     pipeline = Pipeline(found.train, batch, seed=seed)
     test = EvalSet(found.test)
     return Experiment(

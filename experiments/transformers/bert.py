@@ -12,15 +12,15 @@ masks are drawn anew each time. It comes to 3.39 nats, where the pieces' frequen
 the paper's. Liu et al. 2019 (Table 3) have a perplexity of 3.99 for such a net on books and Wikipedia.
 """
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.fill import Fill
 from dljax.data.datasets import prose
 from dljax.data.masking import masked
+from dljax.learner import matrices
 from dljax.models.transformers import bert
-from dljax.tasks.masked_language import masked_language
+from dljax.tasks.language import language
 
 CLAIMS = {
     "topics": {"expect": "validation/loss <= 3.6"},
@@ -52,9 +52,6 @@ def experiment(
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
     model = models.build(bert, variant, **sizes, head=bert.MaskedLM())
 
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
-
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1))
     adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
     hide = masked(len(pieces), pieces.special.mask, pieces.special)
@@ -66,7 +63,7 @@ def experiment(
         "unigram": lambda variables, key: {"loss": expected},
     }
     phase = Phase(
-        learn(masked_language(model), optax.chain(optax.clip_by_global_norm(1.0), adamw)),
+        learn(language(model), optax.chain(optax.clip_by_global_norm(1.0), adamw)),
         Pipeline(train, batch, seed=seed, transform=hide),
         steps,
         evals={"validation": EvalSet(held_out, hide)},

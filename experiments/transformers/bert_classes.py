@@ -13,13 +13,15 @@ nothing. TREC's six types of questions by an imported network, and by a small on
 
 from typing import Literal
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
-from dljax.data.datasets import text_classes as sets
+from dljax.data import text_sets
+from dljax.data.sources.labeled_texts import in_pieces
+from dljax.learner import matrices
 from dljax.models.transformers import bert
-from dljax.tasks.text_classes import text_classes
+from dljax.tasks.classification import classification
+from dljax.tasks.supervised import texts
 
 CLAIMS = {
     "follows": {"expect": "test/accuracy >= 0.6"},
@@ -52,14 +54,12 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    found = sets.load(dataset, data, vocabulary, size=size, length=length, fake=fake)
+    labeled = text_sets.load(dataset, data, fake=fake)
+    found = in_pieces(labeled, vocabulary, size=size, length=length)
     pieces = found.vocabulary
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
     head = bert.Classifier(len(found.names))
-    task = text_classes(models.build(bert, variant, **sizes, head=head))
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
+    task = classification(models.build(bert, variant, **sizes, head=head), inputs=texts)
 
     train = Pipeline(found.train, batch, seed=seed)
     steps = train.steps(epochs)

@@ -13,7 +13,6 @@ BiLSTM-CRF with pre-trained vectors: 0.858). "entities/f1" is
 over the entities of the test texts, as conlleval counts them.
 """
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
@@ -21,8 +20,10 @@ from dljax.analysis.entities import EntityScores, Marked
 from dljax.analysis.predictions import Score
 from dljax.data.datasets import entities
 from dljax.data.sources.tagged import NO_TAG
+from dljax.learner import matrices
 from dljax.models.transformers import bert
-from dljax.tasks.text_classes import text_classes
+from dljax.tasks.classification import classification
+from dljax.tasks.supervised import texts
 
 CLAIMS = {
     "help": {"expect": "entities/f1 >= 0.2"},
@@ -50,12 +51,8 @@ def experiment(
     found = entities.load(data, vocabulary, size=size, length=length, fake=fake)
     pieces = found.vocabulary
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
-    task = text_classes(
-        models.build(bert, variant, **sizes, head=bert.Tagger(len(found.names))), ignore=NO_TAG
-    )
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
+    model = models.build(bert, variant, **sizes, head=bert.Tagger(len(found.names)))
+    task = classification(model, inputs=texts, ignore=NO_TAG)
 
     train = Pipeline(found.train, batch, seed=seed)
     steps = train.steps(epochs)

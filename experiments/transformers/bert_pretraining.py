@@ -7,13 +7,14 @@ Pairs of sentences of Python's help, of which the second one follows or is of an
 Its run is a start for the other BERTs here: ``--init RUN``.
 """
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.fill import Fill
-from dljax.data.datasets import text_classes as sets
+from dljax.data.datasets import following
 from dljax.data.masking import masked
+from dljax.data.sources.labeled_texts import in_pieces
+from dljax.learner import matrices
 from dljax.models.transformers import bert
 from dljax.tasks.pretraining import pretraining
 
@@ -34,14 +35,12 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    found = sets.load("follows", "", vocabulary, size=size, length=length, fake=fake)
+    pairs = following.load(fake=fake)
+    found = in_pieces(pairs, vocabulary, size=size, length=length)
     pieces = found.vocabulary
     hide = masked(len(pieces), pieces.special.mask, pieces.special)
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
     model = models.build(bert, variant, **sizes, head=bert.PreTraining())
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
 
     train = Pipeline(found.train, batch, seed=seed, transform=hide)
     steps = train.steps(epochs)

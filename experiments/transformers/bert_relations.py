@@ -12,15 +12,16 @@ the sentence is not meant. "semeval": SemEval-2010 task 8, by an imported networ
 paper's BERT-large: 0.892, Zeng et al. 2014's CNN: 0.827).
 """
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.predictions import Score
 from dljax.analysis.relations import RelationScores
 from dljax.data.datasets import relations
+from dljax.learner import matrices
 from dljax.models.transformers import bert
-from dljax.tasks.text_classes import text_classes
+from dljax.tasks.classification import classification
+from dljax.tasks.supervised import texts
 
 CLAIMS = {
     "numbers": {"expect": "relations/macro_f1 >= 0.8"},
@@ -48,10 +49,7 @@ def experiment(
     pieces = found.vocabulary
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
     head = bert.Relations(len(found.names), found.markers)
-    task = text_classes(models.build(bert, variant, **sizes, head=head))
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
+    task = classification(models.build(bert, variant, **sizes, head=head), inputs=texts)
 
     train = Pipeline(found.train, batch, seed=seed)
     steps = train.steps(epochs)

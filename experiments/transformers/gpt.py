@@ -15,13 +15,13 @@ validation text. "topics" are the English texts of Python's own help. Five minut
 
 from typing import Literal
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.generate import Text
 from dljax.data.datasets import shakespeare, topics
 from dljax.data.sources.text import Windows
+from dljax.learner import matrices
 from dljax.models.transformers import gpt
 from dljax.tasks.language import language
 
@@ -43,7 +43,7 @@ def experiment(
     batch: int = 16,
     lr: float = 2e-3,
     warmup: int = 100,
-    dropout: float = 0.0,
+    dropout: float | None = None,
     prompt: str = "The ",
     temperature: float = 0.8,
     data: str = "",
@@ -53,9 +53,6 @@ def experiment(
     home = {"topics": topics, "shakespeare": shakespeare}[dataset]
     text = home.load(data, fake=fake)
     model = models.build(gpt, variant, vocabulary=len(text.vocabulary), dropout=dropout)
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
 
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1), lr / 10)
     adamw = optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices)

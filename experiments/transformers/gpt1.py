@@ -12,13 +12,13 @@ a hundred epochs of a billion tokens.
 
 from typing import Literal
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.generate import Text
 from dljax.data.datasets import corpus, shakespeare, topics
 from dljax.data.sources.text import Windows
+from dljax.learner import matrices
 from dljax.models.transformers import gpt1
 from dljax.tasks.language import language
 
@@ -39,7 +39,7 @@ def experiment(
     steps: int = 2000,
     batch: int = 16,
     lr: float = 1e-3,
-    dropout: float = 0.0,
+    dropout: float | None = None,
     prompt: str = "The ",
     temperature: float = 0.8,
     tokenizer: str = "",
@@ -53,9 +53,6 @@ def experiment(
     else:
         text = {"topics": topics, "shakespeare": shakespeare}[dataset].load(data, fake=fake)
     model = models.build(gpt1, variant, vocabulary=len(text.vocabulary), dropout=dropout)
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
 
     warmup = max(1, min(2000, steps // 20))
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1))

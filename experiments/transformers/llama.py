@@ -13,7 +13,6 @@ text has its stories apart by <|endoftext|>.
 
 from typing import Literal
 
-import jax
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
@@ -21,6 +20,7 @@ from dljax.analysis.generate import Text
 from dljax.data.datasets import corpus, shakespeare, topics
 from dljax.data.sources import pieces
 from dljax.data.sources.text import Windows
+from dljax.learner import matrices
 from dljax.models.transformers import llama
 from dljax.tasks.language import language
 
@@ -55,9 +55,6 @@ def experiment(
     else:
         text = {"topics": topics, "shakespeare": shakespeare}[dataset].load(data, fake=fake)
     model = models.build(llama, variant, vocabulary=len(text.vocabulary), dropout=dropout)
-
-    def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
 
     warmup = max(1, min(1000, steps // 20))
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1), lr / 10)

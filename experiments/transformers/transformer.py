@@ -48,7 +48,7 @@ def experiment(
     epochs: float = 5,
     batch: int = 64,
     warmup: int = 500,
-    dropout: float = 0.1,
+    dropout: float | None = None,
     beams: int = 1,
     prompt: str = "",
     data: str = "",

@@ -3,10 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
 from architectures import tiny
+from refusal import refused
 
-from dljax import models
+from dljax import learn, models
 from dljax.models.hybrids import text_cnn
+from dljax.tasks.classification import classification
+from dljax.tasks.supervised import texts
+from dljax.tasks.word_vectors import AtVectors
 
 
 def test_a_filter_keeps_its_best_window():
@@ -50,3 +56,25 @@ def test_the_static_table_is_no_parameter_and_stays():
     np.testing.assert_array_equal(after["vectors"]["embedding"], moved["vectors"]["embedding"])
     before = model.apply({"params": params, **extra}, **inputs, train=False)
     assert np.abs(model.apply(variables, **inputs, train=False) - before).max() > 0.1
+
+
+@pytest.mark.parametrize("variant", ["static", "non-static", "multichannel"])
+def test_training_begins_at_them(variant):
+    model = models.build(text_cnn, variant, vocabulary=4, features=2)
+    learner = learn(classification(model, inputs=texts), optax.sgd(0.1))
+    batch = {"tokens": jnp.array([[1, 2, 3], [2, 2, 0]]), "label": jnp.array([0, 1])}
+    fresh = learner.init(jax.random.key(0), batch)
+    table = np.float32([[9, 9], [9, 9], [1, 2], [9, 9]])
+    begun = AtVectors(table, np.array([False, False, True, False]))(None, fresh)
+    used = jax.tree_util.tree_leaves_with_path((begun.params, begun.extra))
+    tables = [np.asarray(x) for path, x in used if path[-1].key == "embedding"]
+    assert len(tables) == len(model.tables)
+    for one in tables:
+        assert one[2].tolist() == [1, 2] and np.abs(one[[0, 1, 3]]).max() <= 0.25
+    after, _ = learner.update(begun, batch)
+    fixed = jax.tree.leaves(after.extra["model"])
+    assert all(x[2].tolist() == [1, 2] for x in fixed) and len(fixed) == model.tables.count(
+        "static"
+    )
+    with refused("no table of 5 words of 2 features"):
+        AtVectors(np.zeros((5, 2), np.float32), np.ones(5, bool))(None, fresh)

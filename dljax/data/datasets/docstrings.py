@@ -4,13 +4,15 @@ technical English that install with scipy. The text differs a little between its
 
 import functools
 import importlib.util
+import inspect
 import re
 import zlib
 from pathlib import Path
 
-from dljax.data.datasets.sentences import made_up
+from dljax.data.datasets.topics import VOCABULARY
 from dljax.data.sources import embedded
-from dljax.data.sources.sentences import Labeled, SentenceSet, sentence_set
+from dljax.data.sources.labeled_texts import Labeled, LabeledTexts, made_up
+from dljax.data.sources.text import Text
 from dljax.errors import UserError
 
 NAMES = ("interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "stats")
@@ -26,10 +28,7 @@ _LENGTHS = range(5, 41)  # words
 @functools.lru_cache(maxsize=1)
 def _sentences() -> tuple[list[str], list[int], list[int]]:
     """(texts, labels, a number for each, the same for all sentences of one function)."""
-    found = importlib.util.find_spec("scipy")
-    if found is None or found.origin is None:
-        raise UserError("scipy is not installed: pip install scipy")
-    home, seen = Path(found.origin).parent, set()
+    home, seen = _home(), set()
     texts, labels, groups = [], [], []
     for label, name in enumerate(NAMES):
         for path in sorted((home / name).rglob("*.py")):
@@ -48,7 +47,31 @@ def _sentences() -> tuple[list[str], list[int], list[int]]:
     return texts, labels, groups
 
 
-def load(data: str = "", *, fake: bool = False) -> SentenceSet:
+def _home() -> Path:
+    found = importlib.util.find_spec("scipy")
+    if found is None or found.origin is None:
+        raise UserError("scipy is not installed: pip install scipy")
+    return Path(found.origin).parent
+
+
+def text(name: str = "signal", *, fake: bool = False) -> Text:
+    """The documentation of all functions of a subpackage as it stands, in the characters of ``topics``: the first
+    90 % for training, the rest for validation.
+
+    Args:
+        fake: its beginning.
+    """
+    parts = []
+    for path in sorted((_home() / name).rglob("*.py")):
+        if "tests" not in path.parts:
+            found = _DOCSTRING.findall(path.read_text("utf-8"))
+            parts += [inspect.cleandoc(words) for _, words in found]
+    tokens = VOCABULARY.encode("\n\n".join(parts)[: 20_000 if fake else None])
+    cut = len(tokens) * 9 // 10
+    return Text(tokens[:cut], tokens[cut:], VOCABULARY)
+
+
+def load(data: str = "", *, fake: bool = False) -> LabeledTexts:
     """train, validation and test; all sentences of a function are in one split, 80, 10 and 10 % of them.
 
     No sentence occurs twice: one that several functions have stands with the first.
@@ -67,6 +90,6 @@ def load(data: str = "", *, fake: bool = False) -> SentenceSet:
 
     def split(numbers: range) -> Labeled:
         at = [i for i, group in enumerate(groups) if group in numbers]
-        return Labeled([texts[i] for i in at], [labels[i] for i in at])
+        return Labeled(texts, labels).at(at)
 
-    return sentence_set(split(range(2, 10)), split(range(1, 2)), split(range(1)), NAMES)
+    return LabeledTexts(split(range(2, 10)), split(range(1, 2)), split(range(1)), NAMES)

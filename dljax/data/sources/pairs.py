@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dljax.data.pipeline import Examples, Pipeline
-from dljax.data.sources.text import Words
+from dljax.data.sources.text import NO_TARGET, Words
 from dljax.errors import UserError
 
 PAD, BEGIN, END = 0, 1, 2
@@ -93,6 +93,39 @@ class Pairs:
 
     def gather(self, indices: np.ndarray) -> Examples:
         return {name: array[indices] for name, array in self._arrays.items()}
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """Pairs as one sequence for a language model: ``tokens`` and ``targets`` int32 [2 * width] of the source,
+    BEGIN, the target and END; no token of the source is a target.
+
+    Attributes:
+        pairs: with one vocabulary for both sides.
+    """
+
+    pairs: Pairs
+
+    def __post_init__(self):
+        if self.pairs.source.words != self.pairs.target.words:
+            raise UserError(
+                "pairs of two vocabularies: expected one for both sides (Parallel.joint)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        tokens = np.full((len(indices), 2 * self.pairs.width + 1), PAD, np.int32)
+        counts = np.zeros(tokens.shape, bool)
+        words = self.pairs.source
+        for row, count, index in zip(tokens, counts, indices, strict=True):
+            source, target = (words.encode(text) for text in self.pairs.texts[index])
+            whole = np.concatenate([source, [BEGIN], target, [END]])
+            row[: len(whole)] = whole
+            count[len(source) + 1 : len(whole)] = True
+        targets = np.where(counts, tokens, np.int32(NO_TARGET))
+        return {"tokens": tokens[:, :-1], "targets": targets[:, 1:]}
 
 
 class Parallel(NamedTuple):

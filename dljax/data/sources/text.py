@@ -179,8 +179,8 @@ class Streams:
     window of a stream.
 
     The sequence is cut in ``rows`` streams of equal length, as Zaremba et al. 2014 do; what is left over is
-    dropped. Example ``i`` is window ``i // rows`` of stream ``i % rows``, so the pipeline has batches of
-    ``rows`` and does not shuffle.
+    dropped. Example ``i`` is window ``i // rows`` of stream ``i % rows``, so a pipeline of anything but
+    batches of ``rows`` in order is refused (``ordered``).
 
     Raises:
         UserError: a stream has no window.
@@ -196,6 +196,11 @@ class Streams:
                 f"a text of {len(self.sequence)} tokens in {self.rows} streams has no window of "
                 f"{self.length} with a target for each: use a longer text, or less of either"
             )
+
+    @property
+    def ordered(self) -> int:
+        """Number of rows that a batch must have."""
+        return self.rows
 
     @property
     def windows(self) -> int:

@@ -146,6 +146,14 @@ class WordPieces:
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(one.ids, np.int32) for one in found]
 
+    def encode_places(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """``encode`` of each text, and the characters from which to which each piece is, int64 [pieces, 2]."""
+        found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [
+            (np.array(one.ids, np.int32), np.array(one.offsets, np.int64).reshape(-1, 2))
+            for one in found
+        ]
+
     def decode(self, tokens: Iterable[int]) -> str:
         """Text of these tokens: words with one space between them."""
         words = " ".join(self.pieces[int(token)] for token in tokens)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Bool, Float, Int
 
-from dljax.nn import Dropout, attend, dense
+from dljax.nn import Dropout, attend, dense, stack
 
 _INIT = nn.initializers.truncated_normal(0.02)
 
@@ -125,11 +125,11 @@ class Tagger(nn.Module):
 
 
 class Spans(nn.Module):
-    """Scores of each token as the first and as the last of the answer, side by side. Section 4.2."""
+    """Scores of each token as the first, and as the last of the answer. Section 4.2."""
 
     @nn.compact
-    def __call__(self, x: Encoded, net: Any, *, train: bool) -> Float[Array, "b t 2"]:
-        return dense(2, kernel_init=_INIT, name="output")(x.hidden)
+    def __call__(self, x: Encoded, net: Any, *, train: bool) -> Float[Array, "b 2 t"]:
+        return dense(2, kernel_init=_INIT, name="output")(x.hidden).swapaxes(1, 2)
 
 
 class Relations(nn.Module):
@@ -212,9 +212,7 @@ class BERT(nn.Module):
         kinds = jnp.zeros_like(tokens) if types is None else types
         x = self.embed(tokens) + self.embed_position(self.offset + jnp.arange(t))[None]
         x = self.drop(self.norm(x + self.embed_type(kinds)), train=train)
-        for layer in self.layer:
-            x = layer(x, seen, train=train)
-        return Encoded(x, tokens, seen)
+        return Encoded(stack(self.layer, x, seen, train=train), tokens, seen)
 
     def __call__(
         self,

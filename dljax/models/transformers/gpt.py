@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout, attend, dense
+from dljax.nn import Dropout, attend, dense, stack
 from dljax.nn.cache import Past, past, remember
 
 _INIT = nn.initializers.normal(0.02)
@@ -131,9 +131,9 @@ class GPT(nn.Module):
         x = embed(tokens)
         x = x + table(places.position).reshape(-1, *x.shape[1:])
         x = Dropout(self.dropout, name="drop")(x, train=train)
-        for i in range(self.layers):
-            block = Block(self.heads, self.layers, self.bias, self.dropout, name=f"h_{i}")
-            x = block(x, places, train=train)
+        sizes = (self.heads, self.layers, self.bias, self.dropout)
+        blocks = [Block(*sizes, name=f"h_{i}") for i in range(self.layers)]
+        x = stack(blocks, x, places, train=train)
         x = nn.LayerNorm(epsilon=1e-5, use_bias=self.bias, name="ln_f")(x)
         return embed.attend(x)
 

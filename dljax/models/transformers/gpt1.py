@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout, attend, dense
+from dljax.nn import Dropout, attend, dense, stack
 from dljax.nn.cache import Past, past, remember
 
 _INIT = nn.initializers.normal(0.02)
@@ -101,8 +101,8 @@ class GPT1(nn.Module):
         x = embed(tokens)
         x = x + table(places.position).reshape(-1, *x.shape[1:])
         x = Dropout(self.dropout, name="drop")(x, train=train)
-        for i in range(self.layers):
-            x = Block(self.heads, self.dropout, name=f"h_{i}")(x, places, train=train)
+        blocks = [Block(self.heads, self.dropout, name=f"h_{i}") for i in range(self.layers)]
+        x = stack(blocks, x, places, train=train)
         return embed.attend(x)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Dropout, attend, dense
+from dljax.nn import Dropout, attend, dense, stack
 from dljax.nn.cache import Past, past, remember
 
 _INIT = nn.initializers.normal(0.02)
@@ -93,6 +93,29 @@ class GatedMLP(nn.Module):
         return Dropout(self.dropout, name="dropout")(down(jax.nn.silu(gate) * up), train=train)
 
 
+class Block(nn.Module):
+    """Attention and MLP, each on a normalized input and added to it."""
+
+    heads: int
+    groups: int
+    layers: int
+    hidden: int
+    theta: float
+    epsilon: float
+    dropout: float
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b t d"], past: Past, *, train: bool
+    ) -> Float[Array, "b t d"]:
+        y = nn.RMSNorm(self.epsilon, name="attention_norm")(x)
+        sizes = (self.heads, self.groups, self.layers, self.theta, self.dropout)
+        x = x + SelfAttention(*sizes, name="attention")(y, past, train=train)
+        y = nn.RMSNorm(self.epsilon, name="mlp_norm")(x)
+        mlp = GatedMLP(self.hidden, self.layers, self.dropout, name="mlp")
+        return x + mlp(y, train=train)
+
+
 class Llama(nn.Module):
     """Pre-norm decoder with rotary positions and without biases.
 
@@ -138,20 +161,10 @@ class Llama(nn.Module):
         places = past(self, tokens.shape[1], self.context, decode, padding)
         embed = nn.Embed(self.vocabulary, self.features, embedding_init=_INIT, name="embed")
         x = Dropout(self.dropout, name="dropout")(embed(tokens), train=train)
-        for i in range(self.layers):
-            y = nn.RMSNorm(self.epsilon, name=f"attention_norm{i}")(x)
-            attention = SelfAttention(
-                self.heads,
-                self.groups,
-                self.layers,
-                self.theta,
-                self.dropout,
-                name=f"attention{i}",
-            )
-            x = x + attention(y, places, train=train)
-            y = nn.RMSNorm(self.epsilon, name=f"mlp_norm{i}")(x)
-            mlp = GatedMLP(self.hidden, self.layers, self.dropout, name=f"mlp{i}")
-            x = x + mlp(y, train=train)
+        sizes = (self.heads, self.groups, self.layers, self.hidden)
+        rates = (self.theta, self.epsilon, self.dropout)
+        blocks = [Block(*sizes, *rates, name=f"block{i}") for i in range(self.layers)]
+        x = stack(blocks, x, places, train=train)
         x = nn.RMSNorm(self.epsilon, name="norm")(x)
         if self.tied:
             return embed.attend(x)

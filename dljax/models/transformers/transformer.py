@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Bool, Float, Int
 
-from dljax.nn import Dropout, attend, dense
+from dljax.nn import Dropout, attend, dense, stack
 from dljax.nn.dense import rows_dot
 
 PAD = 0  # the token that fills a row up
@@ -253,8 +253,7 @@ class Transformer(nn.Module):
     def _encode(self, source: Int[Array, "b s"], train: bool) -> Encoded:
         mask = source != PAD
         x = self._embedded(source, train)
-        for layer in self.encoder:
-            x = layer(x, mask[:, None, None], train=train)
+        x = stack(self.encoder, x, mask[:, None, None], train=train)
         return Encoded(tuple(layer.read(x) for layer in self.decoder), mask)
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, Dropout, attend, dense
+from dljax.nn import Conv, Dropout, attend, dense, stack
 
 # Of the authors' program: uniform for the blocks, and the head from zero.
 _xavier = nn.initializers.xavier_uniform()
@@ -90,8 +90,8 @@ class ViT(nn.Module):
             x.dtype
         )
         x = Dropout(self.dropout, name="dropout")(x, train=train)
-        for i in range(self.layers):
-            x = Block(self.heads, 4 * d, self.dropout, name=f"block{i}")(x, train=train)
+        sizes = (self.heads, 4 * d, self.dropout)
+        x = stack([Block(*sizes, name=f"block{i}") for i in range(self.layers)], x, train=train)
         x = nn.LayerNorm(name="norm")(x[:, 0])
         return nn.Dense(self.classes, kernel_init=nn.initializers.zeros, name="output")(x)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from refusal import refused
 
-from dljax.tasks.masked_language import masked_language
+from dljax.tasks.classification import classification
+from dljax.tasks.language import language
 from dljax.tasks.pretraining import pretraining
-from dljax.tasks.text_classes import text_classes
+from dljax.tasks.supervised import texts
 
 LOGITS = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
 FOLLOWS = np.array([[0.0, 2.0], [1.0, 0.0], [0.5, 0.0]], np.float32)
@@ -54,7 +55,7 @@ SECOND = [nats(FOLLOWS[0], 1), nats(FOLLOWS[1], 1)]
 
 
 def test_the_mean_is_over_hidden_tokens_alone():
-    assert evaluated(masked_language(First()))["loss"] == pytest.approx(np.mean(HIDDEN), rel=1e-6)
+    assert evaluated(language(First()))["loss"] == pytest.approx(np.mean(HIDDEN), rel=1e-6)
 
 
 def test_pre_training_adds_both():
@@ -67,7 +68,7 @@ def test_pre_training_adds_both():
 
 
 def test_tags_count_where_there_is_one():
-    task = text_classes(First(), ignore=-1)
+    task = classification(First(), inputs=texts, ignore=-1)
     key = jax.random.key(0)
     batch = {**BATCH, "label": TARGETS}
     params, extra = task.init(key, batch)

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 from refusal import refused
 
-from dljax.data.datasets import text_classes, topics
+from dljax.data.datasets import following, sentences, topics
+from dljax.data.sources.labeled_texts import in_pieces
 
 
 def test_files(tmp_path):
@@ -14,25 +15,25 @@ def test_files(tmp_path):
         "\n".join([*lines, "5 caf\xe9 \x85"]).encode("latin-1")
     )
     (tmp_path / "TREC.test.all").write_text("3 what is z ?\n")
-    found = text_classes.load("trec", str(tmp_path), size=60, length=8)
+    found = in_pieces(sentences.load("trec", str(tmp_path)), size=60, length=8)
     assert [len(s) for s in (found.train, found.validation, found.test)] == [19, 2, 1]
     assert found.test.arrays["label"].tolist() == [3] and found.names[3] == "human"
     row = found.test.arrays["tokens"][0]
     assert found.vocabulary.decode(row[1:3]) == "what is" and row.shape == (8,)
     (tmp_path / "TREC.test.all").write_text("6 what\n")
     with refused("TREC.test.all line 1 is '6 what'"):
-        text_classes.load("trec", str(tmp_path))
+        sentences.load("trec", str(tmp_path))
     with refused("no file", "stsa.binary.train", "--data FOLDER"):
-        text_classes.load("sst2")
+        sentences.load("sst2")
 
 
 def test_pairs_follow_or_are_of_other_topics():
     """Every pair of each kind, checked against the text itself."""
     parts = topics.split_by_topic(topics.sentences())
     home = {s: topic for topic, some in enumerate(topics.sentences()) for s in some}
-    for split, part in zip(text_classes._following(), parts, strict=True):
-        following = {pair for some in part for pair in pairwise(some)}
+    for split, part in zip(following.load()[:3], parts, strict=True):
+        real = {pair for some in part for pair in pairwise(some)}
         assert np.mean(split.labels) == 0.5
         for first, second, label in zip(split.texts, split.second, split.labels, strict=True):
-            assert ((first, second) in following) == (label == 1)
+            assert ((first, second) in real) == (label == 1)
             assert (home[first] == home[second]) == (label == 1)

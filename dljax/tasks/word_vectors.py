@@ -1,0 +1,47 @@
+"""A start of training at vectors of words that another corpus has given. Kim 2014, arXiv:1408.5882, section 3.2."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dljax.errors import UserError
+from dljax.learner import State
+
+
+@dataclass(frozen=True)
+class AtVectors:
+    """A phase's start: tables of words, trained or not, have these vectors.
+
+    Attributes:
+        table: float32 [words, features].
+        found: bool [words]; a word without a vector keeps what was drawn for it.
+
+    Raises:
+        UserError: (the start) no array "embedding" has the table's shape.
+    """
+
+    table: np.ndarray
+    found: np.ndarray
+
+    def __call__(self, before: State | None, fresh: State) -> State:
+        placed = 0
+
+        def at(path: tuple, leaf: Any) -> Any:
+            nonlocal placed
+            if getattr(path[-1], "key", "") != "embedding" or leaf.shape != self.table.shape:
+                return leaf
+            placed += 1
+            return jnp.where(self.found[:, None], self.table, leaf)
+
+        params, extra = (
+            jax.tree_util.tree_map_with_path(at, tree) for tree in (fresh.params, fresh.extra)
+        )
+        if not placed:
+            raise UserError(
+                f"no table of {self.table.shape[0]} words of {self.table.shape[1]} features: expected an "
+                "array named embedding of that shape"
+            )
+        return fresh._replace(params=params, extra=extra)

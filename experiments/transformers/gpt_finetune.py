@@ -1,0 +1,78 @@
+"""A GPT that knows one kind of text goes on with another: fine-tuning. Radford et al. 2018 (GPT-1), section 3.2;
+Howard & Ruder 2018, arXiv:1801.06146.
+
+    dljax train experiments/transformers/gpt_finetune.py
+    dljax train experiments/transformers/gpt_finetune.py --pretrain 0
+    dljax import experiments/transformers/gpt_finetune.py model.safetensors --claim gpt2 \\
+        --data FILE --tokenizer FOLDER --out runs/gpt2
+    dljax train experiments/transformers/gpt_finetune.py --claim gpt2 --data FILE --tokenizer FOLDER --init runs/gpt2
+
+"documentation": the net of ``gpt.py`` learns the English of Python's help ("before"), then for a fifth of the steps
+scipy.signal's documentation ("after"), beside which ``--pretrain 0`` begins from nothing. "gpt2" begins from
+OpenAI's weights, on a text of your own; FOLDER holds GPT-2's vocabulary. Perplexity is exp(loss).
+"""
+
+import optax
+
+from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
+from dljax.analysis.generate import Text
+from dljax.data.datasets import corpus, docstrings, topics
+from dljax.data.sources.text import Windows
+from dljax.learner import matrices
+from dljax.models.transformers import gpt
+from dljax.tasks.language import language
+
+CLAIMS = {
+    "documentation": {"expect": "after/own/loss <= 1.5"},
+    "gpt2": {
+        "variant": "gpt2", "pretrain": 0, "steps": 300, "batch": 4, "lr": 3e-5,
+        "prompt": "In this chapter", "expect": "own/loss <= 3.4",
+    },
+}  # fmt: skip
+SMALL = {"variant": "tiny", "batch": 8, "pretrain": 20}
+
+
+def experiment(
+    *,
+    variant: str = "char-small",
+    pretrain: int = 1500,
+    steps: int = 300,
+    batch: int = 16,
+    lr: float = 1e-3,
+    prompt: str = "Return the ",
+    temperature: float = 0.7,
+    data: str = "",
+    tokenizer: str = "",
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    own = docstrings.text(fake=fake)  # in the characters of the first text
+    if data or tokenizer:
+        own = corpus.load(data, tokenizer, size=50_257, fake=fake)
+    model = models.build(gpt, variant, vocabulary=len(own.vocabulary), dropout=0.0)
+    window = model.context
+    looks = {"sample": Text(model, own.vocabulary, prompt, temperature, context=window)}
+    evals = {"own": EvalSet(Windows.apart(own.validation, window))}
+
+    def adamw(rate: float, steps: int) -> optax.GradientTransformation:
+        falling = optax.warmup_cosine_decay_schedule(
+            0.0, rate, 1 + steps // 20, steps + 2, rate / 10
+        )
+        decayed = optax.adamw(falling, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices)
+        return optax.chain(optax.clip_by_global_norm(1.0), decayed)
+
+    train = Pipeline(Windows(own.train, window), batch, seed=seed)
+    if not pretrain:
+        learner = learn(language(model), adamw(lr, steps))
+        return Experiment(Phase(learner, train, steps, evals, looks, max(1, steps // 3)), seed=seed)
+    first = topics.load(fake=fake)
+    evals["first"] = EvalSet(Windows.apart(first.validation, window))
+    before = Pipeline(Windows(first.train, window), batch, seed=seed)
+    learner, tuned = (
+        learn(language(model), adamw(r, n)) for r, n in ((2e-3, pretrain), (lr, steps))
+    )
+    return Experiment(
+        Phase(learner, before, pretrain, evals, looks, name="before"),
+        Phase(tuned, train, steps, evals, looks, max(1, steps // 3), name="after"),
+        seed=seed,
+    )
