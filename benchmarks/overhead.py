@@ -35,6 +35,7 @@ import dljax
 from dljax import Experiment, Phase, learn, models
 from dljax.data import Pipeline, fake, transforms
 from dljax.data.sources.text import Windows
+from dljax.learner import decay_mask
 from dljax.models.convnets import lenet
 from dljax.models.transformers import gpt
 from dljax.runtime import stage
@@ -107,12 +108,9 @@ def shakespeare_like(size: int = 12, t: int = 64) -> Case:
     model = models.build(gpt, "char-small")
     rate = optax.warmup_cosine_decay_schedule(0.0, 1e-3, 100, 2000, 1e-4)
 
-    def matrices(params: Any) -> Any:
-        return jax.tree.map(lambda x: x.ndim > 1, params)
-
     tx = optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices),
+        optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=decay_mask),
     )
 
     def experiment(steps: int) -> Experiment:

@@ -20,7 +20,7 @@ from worker import serve
 from dljax import models
 from dljax.data import Arrays, Pipeline
 from dljax.data.sources.graph import WholeGraph
-from dljax.learner import learn, matrices
+from dljax.learner import decay_mask, learn
 from dljax.models.adversarial import dcgan as dcgan_model
 from dljax.models.convnets import alexnet, inception_v3, mobilenet_v2, vgg, xception
 from dljax.models.convnets import cnn as cnn_model
@@ -159,7 +159,7 @@ def gru(graph: str) -> Case:
 def adamw() -> optax.GradientTransformation:
     return optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.adamw(1e-3, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices),
+        optax.adamw(1e-3, b1=0.9, b2=0.99, weight_decay=0.1, mask=decay_mask),
     )
 
 

@@ -45,6 +45,8 @@ def test_rows_by_hand():
         for token, (begin, end) in zip(row, places, strict=True):
             if begin >= 0:
                 assert TEXT[begin:end].lower() == PIECES.pieces[token].removeprefix("##")
+    with refused("stride 0"):
+        span_rows([QUESTION], PIECES, length=11, stride=0)
     with refused("rows of 7 tokens leave 1 for a text"):
         span_rows([QUESTION], PIECES, length=7, stride=3)
 
@@ -75,7 +77,7 @@ def test_a_file_of_squad(tmp_path):
     file.write_text(json.dumps({"data": [article] * 6}))
     (first, *rest) = read_squad(file)
     assert first == [Question(TEXT, "who sat ?", ("un-cat",), 4)] and len(rest) == 5
-    found = answers.load(str(file), size=60, length=24, stride=8)
+    found = answers.load("xquad", str(file), size=60, length=24, stride=8)
     assert len(found.asked) == 2 and found.train.question.max() == 3
     qa["answers"][0]["answer_start"] = 5
     file.write_text(json.dumps({"data": [article]}))
@@ -84,8 +86,10 @@ def test_a_file_of_squad(tmp_path):
     file.write_text("[]")
     with refused("no file of SQuAD's kind"):
         read_squad(file)
-    with refused("train-v1.1.json", "--data PATH"):
-        answers.load(str(tmp_path))
+    with refused("train-v1.1.json", "--data FOLDER"):
+        answers.load("squad", str(tmp_path))
+    with refused("no file ''", "--data FILE"):
+        answers.load("xquad")
 
 
 def test_gifts():
@@ -95,6 +99,7 @@ def test_gifts():
     for one in (*train, *test):
         words = one.context.split()
         assert one.context.startswith(one.answers[0], one.start) and words[-1] == "."
+        assert f" {one.context}"[one.start] == " "  # a word, not a part of one
         at = words.index("gave")
         real = {
             "who gave": words[at - 1],
@@ -121,7 +126,7 @@ def test_gifts():
 
 
 def test_places_of_pieces_are_those_of_the_library():
-    (ids, places), (empty, none) = PIECES.encode_places(["cat  a", ""])
+    (ids, places), (empty, none) = PIECES.encode_with_offsets(["cat  a", ""])
     assert ids.tolist() == [9, 12] and places.tolist() == [[0, 3], [5, 6]]
     assert empty.size == 0 and none.shape == (0, 2)
     assert jax.numpy.asarray(ids).dtype == "int32"

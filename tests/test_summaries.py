@@ -1,10 +1,13 @@
 """Summaries: ROUGE by the examples of its paper, and the texts that install with dljax."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from architectures import DECODERS, module_of, tiny
+from architectures import DECODERS, module_of
 from refusal import refused
 
+from dljax import models
 from dljax.analysis.rouge import common_subsequence, rouge
 from dljax.analysis.translations import Prompter
 from dljax.data.datasets import summaries
@@ -34,10 +37,10 @@ def test_rouge_by_hand():
 
 
 def test_documentation_is_apart_by_file():
-    train, validation = summaries.load()
+    train, validation = summaries.load("documentation")
     titles = [title for _, title in (*train.texts, *validation.texts)]
     assert len(set(titles)) == len(titles) and len(train) > 3000 and len(validation) > 200
-    assert all(12 <= len(text.split()) < 80 for text, _ in validation.texts)
+    assert all(12 < len(text.split()) < 50 and "|" in text for text, _ in validation.texts)
     assert any("eigenvalue" in title for title in titles)
     unknown = np.mean(train.gather(np.arange(500))["target"] == train.target.encode("<unk>")[0])
     assert unknown < 0.02
@@ -47,19 +50,20 @@ def test_words_and_the_first_sentence():
     assert summaries.words("Return `my_array` (ndim >= 2), é.") == "return my array ( ndim 2 ) , ."
     assert summaries.first_sentence("a b c . d e .") == "a b c"
     assert summaries.first_sentence("a b c d", most=2) == "a b"
+    assert summaries.first_sentence("is real | a b . c .") == "a b"
 
 
 def test_files(tmp_path):
     for split in ("train", "valid"):
         (tmp_path / f"{split}.text").write_text("a b c d e\nb a\n" * 2)
         (tmp_path / f"{split}.summary").write_text("a b\nb\n" * 2)
-    found = summaries.load(str(tmp_path), longest=4, least=1)
+    found = summaries.load("gigaword", str(tmp_path), longest=4, least=1)
     assert found.train.texts[0] == ("a b c", "a b") and found.train.width == 4
     (tmp_path / "valid.summary").write_text("a b\n")
     with refused("valid.text has 4 lines", "has 1"):
-        summaries.load(str(tmp_path))
+        summaries.load("gigaword", str(tmp_path))
     with refused("no folder 'absent'"):
-        summaries.load("absent")
+        summaries.load("gigaword", "absent")
 
 
 def prompted():
@@ -84,8 +88,9 @@ def test_a_prompt_counts_in_no_loss():
 
 def test_prompts_of_different_length_are_continued_alone_and_together():
     pairs = prompted().pairs
-    model, params = tiny(module_of(DECODERS[0]), 0.3)[:2]
-    given = Variables({"model": params}, {"model": {}})
+    model = models.build(module_of(DECODERS[0]), "tiny", vocabulary=len(pairs.source))
+    drawn = model.init(jax.random.key(0), jnp.zeros((1, 4), jnp.int32), train=False)
+    given = Variables({"model": drawn["params"]}, {"model": {}})
     write = Prompter.of(model, pairs)
     together = write(given, ["a b", "b a b"])
     assert [write(given, [text])[0] for text in ("a b", "b a b")] == together

@@ -12,7 +12,7 @@ WORDS = Words(("<fill>", "cat", "dog", "<unk>"))
 def test_a_file_by_hand(tmp_path):
     file = tmp_path / "some.txt"
     for head in ("", "3 2\n"):  # as GloVe's, and as word2vec's
-        file.write_text(f"{head}the 1 2\ndog -0.5 3e-1 \nbird 7 7\n")
+        file.write_text(f"{head}the 1 2\ndog -0.5 3e-1 \nbird 7 7\nat the dog 5 5\n")
         table, found = read_vectors(file, WORDS, 2)
         assert found.tolist() == [False, False, True, False]
         np.testing.assert_array_equal(table, np.float32([[0, 0], [0, 0], [-0.5, 0.3], [0, 0]]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dljax.analysis.predictions import predict
-from dljax.data.pipeline import EvalSet
+from dljax.data.pipeline import Arrays, EvalSet
 from dljax.data.sources.spans import Question, SpanRows
 from dljax.types import Key, Task, Variables
 
@@ -104,7 +104,8 @@ class Answered:
         some = self.questions[: self.n]
         count = int((self.rows.question < len(some)).sum())
         _, logits = predict(self.task, variables, EvalSet(self.rows.arrays), count)
-        rows = SpanRows(self.rows.arrays, self.rows.question[:count], self.rows.pieces[:count])
+        part = Arrays({name: x[:count] for name, x in self.rows.arrays.arrays.items()})
+        rows = SpanRows(part, self.rows.question[:count], self.rows.pieces[:count])
         told = best_spans(rows, some, np.asarray(logits))
         lines, last = [], ""
         for own, (context, question, answers, _) in zip(told, some, strict=True):

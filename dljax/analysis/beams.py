@@ -64,8 +64,13 @@ def search(
         stop: token with which a sequence may end; -1 where all have ``length`` tokens.
         fill: token after the stop token.
         alpha: of the penalty, 0 or more: 0 compares probabilities; the paper has 0.6 to 0.7.
+
+    Raises:
+        UserError: no beam, or no token.
     """
     (b, _), k = logits.shape, beams
+    if k < 1 or length < 1:
+        raise UserError(f"{k} beams of {length} tokens: expected at least one of each")
     kind = jnp.asarray(stop).dtype
 
     def one(at):
@@ -130,9 +135,9 @@ def beam_search(
     Raises:
         UserError: an empty prompt, no beam, or more tokens than the context has.
     """
-    p, k = prompt.shape[1], beams
-    if p < 1 or k < 1 or length < 1:
-        raise UserError(f"{k} beams of {length} tokens after {p}: expected at least one of each")
+    p = prompt.shape[1]
+    if p < 1:
+        raise UserError("an empty prompt: give at least one token")
     if context is not None and p + length > context:
         raise UserError(
             f"{length} tokens after a prompt of {p} exceed the context of {context}: take fewer"

@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from dljax.errors import UserError
+
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -17,7 +19,7 @@ def ngrams(words: Sequence[str], n: int) -> Counter:
 
 
 def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """The length of the longest sequence that both have, in order, but not side by side."""
+    """The length of the longest sequence that both have, in order, not necessarily side by side."""
     row = [0] * (len(b) + 1)
     for x in a:
         corner = 0
@@ -29,6 +31,9 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
 def rouge(written: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
     """``rouge1``, ``rouge2`` and ``rougeL``, 0 to 100: means over texts of the F1 of common words, of pairs of
     words, and of the longest common subsequence, in lower case, without punctuation and stemming.
+
+    Raises:
+        UserError: there are no texts.
     """
     scores = []
     for pair in zip(written, truth, strict=True):
@@ -38,5 +43,7 @@ def rouge(written: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
             told, there = ngrams(own, n), ngrams(real, n)
             row.append(_f1((told & there).total(), told.total(), there.total()))
         scores.append([*row, _f1(common_subsequence(own, real), len(own), len(real))])
+    if not scores:
+        raise UserError("ROUGE of no texts: expected at least one")
     means = (100 * sum(column) / len(scores) for column in zip(*scores, strict=True))
     return dict(zip(("rouge1", "rouge2", "rougeL"), means, strict=True))

@@ -120,7 +120,8 @@ def grad_cam(
 
     Args:
         layer: path of a module that returns maps [b, i, j, k], often the last convolution, or tokens of a
-            square (``activations.as_maps``).
+            square (``activations.as_maps``); of a ViT that is read at its class token not the last block, at
+            whose other tokens the gradient is 0.
 
     Raises:
         UserError: the layer is not called, or returns no maps.

@@ -1,4 +1,4 @@
-"""Looks for encoder-decoder models: scores of what they write, texts to read, and where they attend."""
+"""Looks for models that write a text for a text: scores of what they write, texts to read, and where they attend."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,16 @@ from dljax.types import Key, Variables
 
 _ROWS = 128
 Writes = Callable[[Variables, Sequence[str]], list[str]]
+
+
+def _by_rows(function: Callable[[Sequence[str]], list[str]], texts: Sequence[str]) -> list[str]:
+    """``function`` of all texts, a few at once; always of as many, so that its program is compiled once."""
+    out: list[str] = []
+    rows = min(_ROWS, len(texts))
+    for start in range(0, len(texts), rows):
+        some = list(texts[start : start + rows])
+        out += function(some + [""] * (rows - len(some)))[: len(some)]
+    return out
 
 
 @dataclass(frozen=True)
@@ -49,19 +59,17 @@ class Translator:
 
     def __call__(self, variables: Variables, texts: Sequence[str]) -> list[str]:
         """The text that the model writes for each, tokens apart by spaces."""
-        out: list[str] = []
-        rows = min(_ROWS, len(texts))
-        for start in range(0, len(texts), rows):
-            some = texts[start : start + rows]
-            source = np.full((rows, self.width), PAD, np.int32)
-            source[:, 0] = END
-            for row, text in zip(source, some, strict=False):
+
+        def written(some: Sequence[str]) -> list[str]:
+            source = np.full((len(some), self.width), PAD, np.int32)
+            for row, text in zip(source, some, strict=True):
                 tokens = self.source.encode(text)[: self.width - 1]
                 row[: len(tokens)], row[len(tokens)] = tokens, END
             options = {"length": self.length, "beams": self.beams, "alpha": self.alpha}
             tokens = decode(self.model, variables, jnp.asarray(source), **options)
-            out += [self.text(row) for row in np.asarray(tokens)[: len(some)]]
-        return out
+            return [self.text(row) for row in np.asarray(tokens)]
+
+        return _by_rows(written, texts)
 
     def text(self, tokens: np.ndarray) -> str:
         """Tokens as text, up to the end."""
@@ -90,28 +98,19 @@ class Prompter:
 
     def __call__(self, variables: Variables, texts: Sequence[str]) -> list[str]:
         """The text that the model writes for each, tokens apart by spaces."""
-        out: list[str] = []
-        rows = min(_ROWS, len(texts))
-        for start in range(0, len(texts), rows):
-            some = list(texts[start : start + rows])
-            prompts = [
+
+        def written(some: Sequence[str]) -> list[str]:
+            begun = [
                 np.append(self.vocabulary.encode(text)[: self.width - 1], np.int32(BEGIN))
-                for text in some + [""] * (rows - len(some))
+                for text in some
             ]
-            tokens, padding = left_padded(prompts, self.width)
-            written = generate(
-                self.model,
-                variables.params["model"],
-                tokens,
-                jax.random.key(0),
-                length=self.length,
-                temperature=0.0,
-                stop=END,
-                padding=padding,
-            )
-            for row in np.asarray(written)[: len(some)]:
-                out.append(self.vocabulary.decode(ended(row, END)))
-        return out
+            tokens, padding = left_padded(begun, self.width)
+            options = {"length": self.length, "temperature": 0.0, "stop": END, "padding": padding}
+            params, key = variables.params["model"], jax.random.key(0)
+            out = generate(self.model, params, tokens, key, **options)
+            return [self.vocabulary.decode(ended(row, END)) for row in np.asarray(out)]
+
+        return _by_rows(written, texts)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ class Subject:
         fit = {p: s for p, s in self.layers.items() if len(s) in ndims or p in maps}
         if named is None:
             several = [p for p, sides in maps.items() if sides != (1, 1)]
+            blocks = [p for p in several if len(self.layers[p]) == 2 and "/" not in p]
+            if len(blocks) > 1 and several[-1] == blocks[-1]:
+                # The last one's tokens but the first lead nowhere, where a ViT reads that one alone.
+                return blocks[-2]
             # The output itself is left to --class.
             rest = [p for p, s in fit.items() if s != (self.classes,)]
             found = several or rest

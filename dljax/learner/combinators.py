@@ -243,8 +243,8 @@ def _by_address(function: Callable[[str, Any], Any], tree: PyTree) -> PyTree:
     )
 
 
-def matrices(params: PyTree) -> PyTree:
+def decay_mask(params: PyTree) -> PyTree:
     """True of each parameter of two axes or more: those that weight decay is usually given, where vectors (biases,
-    scales of norms) are left alone. A mask for optax, as in ``optax.adamw(mask=matrices)``.
+    scales of norms) are left alone. A mask for optax, as in ``optax.adamw(mask=decay_mask)``.
     """
     return jax.tree.map(lambda x: jnp.ndim(x) > 1, params)

@@ -19,8 +19,9 @@ def stack(
     """``x`` through ``layer(x, *shared, train=train)`` of each layer in turn.
 
     A row is scanned where its layers are functions of their parameters alone: not while a model is
-    initialized, keeps a cache or is asked for its intermediate values, nor where layers draw
-    (dropout), whose draws would have other addresses.
+    initialized, keeps a cache or is asked for its intermediate values, nor where layers have dropout
+    in training, whose draws would have other addresses. Each step then copies the parameters side by
+    side. A function that jit has traced before keeps its way.
     """
     choice = blocks()
     # A bound layer is no function of its parameters to jax: nn.remat lifts it, with its own draws.
@@ -35,7 +36,7 @@ def stack(
             x = apply(layer, x)
         return x
     params = [layer.variables.get("params", {}) for layer in layers]
-    free = layers[0].clone(parent=None, name=None)
+    free = _free(layers[0])
 
     def body(x: Any, params: Any) -> tuple[Any, None]:
         return free.apply({"params": params}, x, *shared, train=train), None
@@ -52,5 +53,12 @@ def _alike(layers: Sequence[nn.Module], train: bool) -> bool:
         return False
     if train and getattr(first, "dropout", 0.0) > 0:
         return False
+    if any(_free(layer) != _free(first) for layer in layers):
+        return False
     shapes = [jax.tree.map(jnp.shape, layer.variables.get("params", {})) for layer in layers]
     return all(x == shapes[0] for x in shapes) and set(first.variables) <= {"params"}
+
+
+def _free(layer: nn.Module) -> nn.Module:
+    """The layer without its place in the model."""
+    return layer.clone(parent=None, name=None)

@@ -54,8 +54,9 @@ class Profile:
         precision: "float32" or "bfloat16", of losses and gradients; parameters stay float32.
         microbatch: examples per gradient at most; the batch is then accumulated over several.
         eval_batch: rows of an evaluation's batch; 0 takes the training batch's, or 64 if that is more.
-        remat: in training, blocks of transformers are computed anew on the way back, to save memory.
-        scan_layers: equal blocks are compiled once and looped over, where they have no dropout.
+        remat: in training, blocks of transformers (of an encoder-decoder those of the encoder) are computed
+            anew on the way back, to save memory; XLA undoes it on CPU but where blocks are scanned.
+        scan_layers: equal blocks without dropout are compiled once and looped over.
         steps_per_call: steps scanned in one call to the device.
         checkpoint_every: steps between checkpoints; 0 saves at the end of the run only.
         keep: number of newest checkpoints kept, beside the best.

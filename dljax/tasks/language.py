@@ -4,6 +4,7 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from dljax.errors import UserError
@@ -38,8 +39,8 @@ def fits(logits: Array, batch: Batch) -> None:
             f"logits of shape {logits.shape} for targets {batch['targets'].shape}: expected "
             "one row of logits for every target"
         )
-    for name in ("tokens", "targets"):
-        check_tokens(batch[name], logits.shape[-1])
+    check_tokens(batch["tokens"], logits.shape[-1])
+    check_tokens(np.maximum(batch["targets"], 0), logits.shape[-1])
 
 
 def language(model: nn.Module) -> Task:

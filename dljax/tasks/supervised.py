@@ -56,10 +56,10 @@ def check_tokens(tokens: Array | np.ndarray, vocabulary: int) -> None:
     Raises:
         UserError: it does not.
     """
-    most = int(np.max(tokens, initial=0))
-    if most >= vocabulary:
+    least, most = int(np.min(tokens, initial=0)), int(np.max(tokens, initial=0))
+    if least < 0 or most >= vocabulary:
         raise UserError(
-            f"token {most} is none of the model's {vocabulary}: expected 0 to {vocabulary - 1}; build "
+            f"token {least if least < 0 else most} is none of the model's {vocabulary}: expected 0 to {vocabulary - 1}; build "
             "the model with the vocabulary's size"
         )
 

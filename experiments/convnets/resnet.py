@@ -17,7 +17,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis import classifier
 from dljax.data import images, transforms
 from dljax.data.datasets import imagenet
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.convnets import resnet
 from dljax.tasks.classification import classification
 
@@ -49,7 +49,7 @@ def experiment(
     warmup = min(pipeline.steps(5), steps // 10)
     schedule = optax.warmup_cosine_decay_schedule(0.0, lr * batch / 256, warmup, steps)
     tx = optax.chain(
-        optax.add_decayed_weights(decay, matrices),
+        optax.add_decayed_weights(decay, decay_mask),
         optax.sgd(schedule, momentum=momentum, nesterov=True),
     )
     return Experiment(

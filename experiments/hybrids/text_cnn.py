@@ -24,17 +24,17 @@ from dljax.experiment import go_on
 from dljax.models.hybrids import text_cnn
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
-from dljax.tasks.word_vectors import AtVectors
+from dljax.weights.word_vectors import AtVectors
 
 CLAIMS = {
-    "docstrings": {"expect": "test/accuracy >= 0.80"},
+    "docstrings": {"expect": "test/accuracy >= 0.72"},
     "trec": {
         "dataset": "trec", "expect": "test/accuracy >= 0.90", "published": "91.2 % (CNN-rand)",
     },
     "sst2": {"dataset": "sst2", "expect": "test/accuracy >= 0.79"},
     "static": {
         "dataset": "trec", "variant": "static", "expect": "test/accuracy >= 0.90",
-        "published": "92.8 %",
+        "published": "92.8 % (CNN-static)",
     },
 }  # fmt: skip
 SMALL = {"variant": "tiny", "batch": 8, "lr": 1e-2}
@@ -53,13 +53,16 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    found = in_words(text_sets.load(dataset, data, fake=fake))
+    if bool(vectors) == (variant == "rand") and not fake and variant != "tiny":
+        raise UserError(
+            f"--variant {variant} {'is without' if vectors else 'needs'} --vectors FILE"
+        )
+    # With vectors a word that occurs once has one; else it teaches what an unknown word is like.
+    found = in_words(text_sets.load(dataset, data, fake=fake), least=1 if vectors else 2)
     names = found.names
     sizes = {"vocabulary": len(found.vocabulary), "classes": len(names), "dropout": dropout}
     model = models.build(text_cnn, variant, **sizes)
     task = classification(model, inputs=texts)
-    if "static" in model.tables and not vectors and not fake:
-        raise UserError(f"{variant} keeps vectors as they are: give a file of them, --vectors FILE")
     start = go_on
     if vectors:
         start = AtVectors(*read_vectors(vectors, found.vocabulary, model.features))

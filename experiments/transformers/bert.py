@@ -18,7 +18,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.fill import Fill
 from dljax.data.datasets import prose
 from dljax.data.masking import masked
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import bert
 from dljax.tasks.language import language
 
@@ -53,7 +53,7 @@ def experiment(
     model = models.build(bert, variant, **sizes, head=bert.MaskedLM())
 
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1))
-    adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
+    adamw = optax.adamw(rate, weight_decay=0.01, mask=decay_mask)
     hide = masked(len(pieces), pieces.special.mask, pieces.special)
     train = prose.Stretches(text.train, pieces, length, stride=1)
     held_out = prose.Stretches(text.validation, pieces, length)

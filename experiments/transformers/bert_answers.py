@@ -7,9 +7,11 @@
         --data xquad.en.json --vocabulary vocab.txt --init runs/start
 
 "gifts": who gave what, how many, to whom, where and when, by a tiny BERT that begins from nothing. "xquad": the
-English part of XQuAD, of whose 48 articles every fifth is the test: a few hundred questions to learn from, where
+English part of XQuAD, of whose 48 articles every fifth is the test: about 940 questions to learn from, where
 the paper's "squad" has 87,599. "answers/exact" and "answers/f1" are SQuAD's.
 """
+
+from typing import Literal
 
 import optax
 
@@ -17,7 +19,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.answers import Answered, AnswerScores
 from dljax.analysis.predictions import Score
 from dljax.data.datasets import answers
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import bert
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
@@ -25,11 +27,11 @@ from dljax.tasks.supervised import texts
 CLAIMS = {
     "gifts": {"expect": "answers/exact >= 0.95"},
     "xquad": {
-        "variant": "minilm-l6", "lr": 1e-4, "epochs": 6, "length": 384, "stride": 128, "batch": 16,
+        "dataset": "xquad", "variant": "minilm-l6", "lr": 1e-4, "epochs": 6, "length": 384, "stride": 128, "batch": 16,
         "expect": "answers/f1 >= 0.2",
     },
     "squad": {
-        "variant": "bert-base", "lr": 5e-5, "epochs": 3, "length": 384, "stride": 128,
+        "dataset": "squad", "variant": "bert-base", "lr": 5e-5, "epochs": 3, "length": 384, "stride": 128,
         "expect": "answers/f1 >= 0.88", "published": "F1 88.5, exact 80.8",
     },
 }  # fmt: skip
@@ -38,6 +40,7 @@ SMALL = {"variant": "tiny", "batch": 8, "length": 24, "stride": 8}
 
 def experiment(
     *,
+    dataset: Literal["gifts", "xquad", "squad"] = "gifts",
     data: str = "",
     vocabulary: str = "",
     variant: str = "bert-tiny",
@@ -51,7 +54,7 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     options = {"size": size, "length": length, "stride": stride, "fake": fake}
-    found = answers.load(data, vocabulary, **options)
+    found = answers.load(dataset, data, vocabulary, **options)
     pieces = found.vocabulary
     sizes = {"vocabulary": len(pieces), "padding": pieces.special.padding}
     # Each row has two labels, of the places in it: where the answer begins and where it ends.
@@ -60,7 +63,7 @@ def experiment(
     train = Pipeline(found.train.arrays, batch, seed=seed)
     steps = train.steps(epochs)
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, 1 + steps // 10, steps + 2)
-    adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
+    adamw = optax.adamw(rate, weight_decay=0.01, mask=decay_mask)
     test = EvalSet(found.test.arrays)
     phase = Phase(
         learn(task, optax.chain(optax.clip_by_global_norm(1.0), adamw)),

@@ -18,7 +18,7 @@ import optax
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.data import text_sets
 from dljax.data.sources.labeled_texts import in_pieces
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import bert
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
@@ -64,7 +64,7 @@ def experiment(
     train = Pipeline(found.train, batch, seed=seed)
     steps = train.steps(epochs)
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, 1 + steps // 10, steps + 2)
-    adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
+    adamw = optax.adamw(rate, weight_decay=0.01, mask=decay_mask)
     phase = Phase(
         learn(task, optax.chain(optax.clip_by_global_norm(1.0), adamw)),
         train,

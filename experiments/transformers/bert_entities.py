@@ -20,7 +20,7 @@ from dljax.analysis.entities import EntityScores, Marked
 from dljax.analysis.predictions import Score
 from dljax.data.datasets import entities
 from dljax.data.sources.tagged import NO_TAG
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import bert
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
@@ -57,7 +57,7 @@ def experiment(
     train = Pipeline(found.train, batch, seed=seed)
     steps = train.steps(epochs)
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, 1 + steps // 10, steps + 2)
-    adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
+    adamw = optax.adamw(rate, weight_decay=0.01, mask=decay_mask)
     test = EvalSet(found.test)
     phase = Phase(
         learn(task, optax.chain(optax.clip_by_global_norm(1.0), adamw)),

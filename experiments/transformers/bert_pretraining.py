@@ -14,7 +14,7 @@ from dljax.analysis.fill import Fill
 from dljax.data.datasets import following
 from dljax.data.masking import masked
 from dljax.data.sources.labeled_texts import in_pieces
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import bert
 from dljax.tasks.pretraining import pretraining
 
@@ -45,7 +45,7 @@ def experiment(
     train = Pipeline(found.train, batch, seed=seed, transform=hide)
     steps = train.steps(epochs)
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, 1 + steps // 10, steps + 2)
-    adamw = optax.adamw(rate, weight_decay=0.01, mask=matrices)
+    adamw = optax.adamw(rate, weight_decay=0.01, mask=decay_mask)
     phase = Phase(
         learn(pretraining(model), optax.chain(optax.clip_by_global_norm(1.0), adamw)),
         train,

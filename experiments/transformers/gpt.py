@@ -21,7 +21,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.generate import Text
 from dljax.data.datasets import shakespeare, topics
 from dljax.data.sources.text import Windows
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import gpt
 from dljax.tasks.language import language
 
@@ -55,7 +55,7 @@ def experiment(
     model = models.build(gpt, variant, vocabulary=len(text.vocabulary), dropout=dropout)
 
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1), lr / 10)
-    adamw = optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices)
+    adamw = optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=decay_mask)
     tx = optax.chain(optax.clip_by_global_norm(1.0), adamw)
     sample = Text(model, text.vocabulary, prompt, temperature, context=model.context)
     held_out = EvalSet(Windows.apart(text.validation, model.context))

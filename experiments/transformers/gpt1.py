@@ -18,7 +18,7 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.generate import Text
 from dljax.data.datasets import corpus, shakespeare, topics
 from dljax.data.sources.text import Windows
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import gpt1
 from dljax.tasks.language import language
 
@@ -57,7 +57,7 @@ def experiment(
     warmup = max(1, min(2000, steps // 20))
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1))
     decay = 0.01 if dataset == "text" else 0.1
-    adamw = optax.adamw(rate, b1=0.9, b2=0.999, weight_decay=decay, mask=matrices)
+    adamw = optax.adamw(rate, b1=0.9, b2=0.999, weight_decay=decay, mask=decay_mask)
     tx = optax.chain(optax.clip_by_global_norm(1.0), adamw)
     sample = Text(model, text.vocabulary, prompt, temperature, context=model.context)
     held_out = EvalSet(Windows.apart(text.validation, model.context))

@@ -12,20 +12,23 @@ scipy.signal's documentation ("after"), beside which ``--pretrain 0`` begins fro
 OpenAI's weights, on a text of your own; FOLDER holds GPT-2's vocabulary. Perplexity is exp(loss).
 """
 
+from typing import Literal
+
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.generate import Text
 from dljax.data.datasets import corpus, docstrings, topics
 from dljax.data.sources.text import Windows
-from dljax.learner import matrices
+from dljax.errors import UserError
+from dljax.learner import decay_mask
 from dljax.models.transformers import gpt
 from dljax.tasks.language import language
 
 CLAIMS = {
     "documentation": {"expect": "after/own/loss <= 1.5"},
     "gpt2": {
-        "variant": "gpt2", "pretrain": 0, "steps": 300, "batch": 4, "lr": 3e-5,
+        "dataset": "text", "variant": "gpt2", "pretrain": 0, "steps": 300, "batch": 4, "lr": 3e-5,
         "prompt": "In this chapter", "expect": "own/loss <= 3.4",
     },
 }  # fmt: skip
@@ -34,6 +37,7 @@ SMALL = {"variant": "tiny", "batch": 8, "pretrain": 20}
 
 def experiment(
     *,
+    dataset: Literal["documentation", "text"] = "documentation",
     variant: str = "char-small",
     pretrain: int = 1500,
     steps: int = 300,
@@ -46,9 +50,12 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    own = docstrings.text(fake=fake)  # in the characters of the first text
-    if data or tokenizer:
+    if dataset == "documentation":
+        own = docstrings.text(data, fake=fake)
+    else:
         own = corpus.load(data, tokenizer, size=50_257, fake=fake)
+    if pretrain and own.vocabulary != topics.VOCABULARY:
+        raise UserError("the first text has other tokens than --data: --pretrain 0, and --init RUN")
     model = models.build(gpt, variant, vocabulary=len(own.vocabulary), dropout=0.0)
     window = model.context
     looks = {"sample": Text(model, own.vocabulary, prompt, temperature, context=window)}
@@ -58,7 +65,7 @@ def experiment(
         falling = optax.warmup_cosine_decay_schedule(
             0.0, rate, 1 + steps // 20, steps + 2, rate / 10
         )
-        decayed = optax.adamw(falling, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices)
+        decayed = optax.adamw(falling, b1=0.9, b2=0.99, weight_decay=0.1, mask=decay_mask)
         return optax.chain(optax.clip_by_global_norm(1.0), decayed)
 
     train = Pipeline(Windows(own.train, window), batch, seed=seed)

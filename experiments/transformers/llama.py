@@ -20,7 +20,7 @@ from dljax.analysis.generate import Text
 from dljax.data.datasets import corpus, shakespeare, topics
 from dljax.data.sources import pieces
 from dljax.data.sources.text import Windows
-from dljax.learner import matrices
+from dljax.learner import decay_mask
 from dljax.models.transformers import llama
 from dljax.tasks.language import language
 
@@ -58,7 +58,7 @@ def experiment(
 
     warmup = max(1, min(1000, steps // 20))
     rate = optax.warmup_cosine_decay_schedule(0.0, lr, warmup, max(steps, warmup + 1), lr / 10)
-    adamw = optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=matrices)
+    adamw = optax.adamw(rate, b1=0.9, b2=0.99, weight_decay=0.1, mask=decay_mask)
     tx = optax.chain(optax.clip_by_global_norm(1.0), adamw)
     end = pieces.BEGIN if isinstance(text.vocabulary, pieces.Pieces) else None
     sample = Text(model, text.vocabulary, prompt, temperature, context=model.context, stop=end)

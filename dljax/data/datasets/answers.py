@@ -4,10 +4,11 @@ XQuAD: Artetxe et al. 2019, arXiv:1910.11856); and made sentences about gifts.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from dljax.data.sources import embedded
 from dljax.data.sources.spans import Question, SpanRows, read_squad, span_rows
 from dljax.data.sources.word_pieces import SPECIAL, WordPieces
 from dljax.errors import UserError
@@ -32,6 +33,7 @@ class AnswerSet(NamedTuple):
 
 
 def load(
+    name: Literal["gifts", "xquad", "squad"],
     data: str = "",
     vocabulary: str = "",
     *,
@@ -43,8 +45,9 @@ def load(
     """Questions for training and for the test.
 
     Args:
-        data: a folder with train-v1.1.json and dev-v1.1.json; or one file of that kind, of whose articles
-            every fifth is for the test; by default 3,000 and 300 questions about gifts.
+        name: "gifts" are 3,000 and 300 questions about gifts.
+        data: for "squad" a folder with train-v1.1.json and dev-v1.1.json; for "xquad" one file of that kind, of
+            whose articles every fifth is for the test.
         vocabulary: a file of pieces, as BERT's ``vocab.txt``; by default ``size`` pieces are learned
             from the texts for training.
         length, stride: of ``span_rows``.
@@ -53,18 +56,25 @@ def load(
     Raises:
         UserError: a file is missing, or is not what it should be.
     """
-    if not data or fake:
+    if name == "gifts" and not fake:
+        embedded(data)
+    if name == "gifts" or fake:
         train, test = gifts(*((400, 80) if fake else (3000, 300)))
-    elif Path(data).is_dir():
+    elif name == "squad":
         files = [Path(data, f"{split}-v1.1.json") for split in ("train", "dev")]
         for file in files:
-            if not file.is_file():
+            if not data or not file.is_file():
                 raise UserError(
-                    f"no file {str(file)!r}: give a folder with train-v1.1.json and dev-v1.1.json, or one "
-                    "file of that kind, with --data PATH"
+                    f"no file {str(file)!r}: give the folder with train-v1.1.json and dev-v1.1.json with "
+                    "--data FOLDER; or try --fake true"
                 )
         train, test = ([q for article in read_squad(file) for q in article] for file in files)
     else:
+        if not Path(data).is_file():
+            raise UserError(
+                f"no file {data!r}: give a file of SQuAD's kind, as xquad.en.json, with --data FILE; or "
+                "try --fake true"
+            )
         articles = read_squad(Path(data))
         train, test = (
             [q for i, a in enumerate(articles) for q in a if (i % _HELD_OUT == 0) == held]
@@ -72,7 +82,7 @@ def load(
         )
     if vocabulary:
         known = WordPieces.read(vocabulary)
-    elif data and not fake:
+    elif name != "gifts" and not fake:
         known = WordPieces.train({text for q in train for text in (q.context, q.question)}, size)
     else:
         words = sorted({word for q in train for word in f"{q.context} {q.question}".split()})
@@ -113,5 +123,6 @@ def gifts(train: int, test: int) -> tuple[list[Question], list[Question]]:
         )[int(rng.integers(6))]
         split = splits[int((giver + thing) % 6 == 0)]
         if len(split) < (train, test)[split is splits[1]]:
-            split.append(Question(context, question, (answer,), context.index(answer)))
+            at = f" {context} ".index(f" {answer} ")  # as a word: "eve" is in "seven"
+            split.append(Question(context, question, (answer,), at))
     return splits

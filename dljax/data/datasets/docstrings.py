@@ -54,13 +54,18 @@ def _home() -> Path:
     return Path(found.origin).parent
 
 
-def text(name: str = "signal", *, fake: bool = False) -> Text:
+def text(data: str = "", name: str = "signal", *, fake: bool = False) -> Text:
     """The documentation of all functions of a subpackage as it stands, in the characters of ``topics``: the first
     90 % for training, the rest for validation.
 
     Args:
+        data: must be empty: nothing is read from files.
         fake: its beginning.
+
+    Raises:
+        UserError: a path in ``data``.
     """
+    embedded(data)
     parts = []
     for path in sorted((_home() / name).rglob("*.py")):
         if "tests" not in path.parts:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,28 +43,18 @@ class LabeledTexts(NamedTuple):
     names: tuple[str, ...]
 
 
-class InWords(NamedTuple):
-    """Splits, each ``tokens`` int32 [n, t] and ``label`` int32 [n].
+class Tokenized(NamedTuple):
+    """Splits, each ``tokens`` int32 [n, t] and ``label`` int32 [n]; of word pieces also ``types`` [n, t].
 
     Attributes:
-        vocabulary: of the training split's words; ``FILL`` is the first.
+        vocabulary: learned from the training split, if it is not a file's; of words ``FILL`` is the first.
     """
 
     train: Arrays
     validation: Arrays
     test: Arrays
     names: tuple[str, ...]
-    vocabulary: Words
-
-
-class InPieces(NamedTuple):
-    """Splits, each ``tokens`` and ``types`` int32 [n, t] and ``label`` int32 [n]."""
-
-    train: Arrays
-    validation: Arrays
-    test: Arrays
-    names: tuple[str, ...]
-    vocabulary: WordPieces
+    vocabulary: Any
 
 
 def read_labeled(file: Path, classes: int) -> Labeled:
@@ -85,7 +75,7 @@ def read_labeled(file: Path, classes: int) -> Labeled:
     # Not splitlines: Latin-1 has letters that it takes for ends of lines.
     for number, line in enumerate(text.strip().split("\n"), 1):
         label, _, words = line.strip().partition(" ")
-        if not label.isdigit() or int(label) >= classes or not words.strip():
+        if not label.isdecimal() or int(label) >= classes or not words.strip():
             raise UserError(
                 f"{file} line {number} is {line[:40]!r}: expected a class, 0 to {classes - 1}, and a text"
             )
@@ -94,25 +84,28 @@ def read_labeled(file: Path, classes: int) -> Labeled:
     return Labeled(texts, labels)
 
 
-def vocabulary_of(texts: Sequence[str]) -> Words:
-    """The words that occur twice or more in these texts, in order of frequency, after ``FILL``.
+def vocabulary_of(texts: Sequence[str], least: int = 2) -> Words:
+    """The words that occur ``least`` times or more in these texts, in order of frequency, after ``FILL``.
 
-    Those that occur once are unknown ones, so that what stands for a word that is not known is trained.
+    Others are unknown ones, so that what stands for a word that is not known is trained.
     """
     words = " ".join(texts).split()
     counts = Counter(words)
-    often = Words.of([word for word in words if counts[word] > 1])
+    often = Words.of([word for word in words if counts[word] >= least])
     return Words((FILL, *often.words))
 
 
-def in_words(found: LabeledTexts) -> InWords:
+def in_words(found: LabeledTexts, least: int = 2) -> Tokenized:
     """Splits in lower-case words, each filled up to the length of the longest text of all.
+
+    Args:
+        least: of ``vocabulary_of``.
 
     Raises:
         UserError: a split without texts, a text without words, or pairs of texts.
     """
     splits = [[text.lower() for text in split.texts] for split in found[:3]]
-    vocabulary = vocabulary_of(splits[0])
+    vocabulary = vocabulary_of(splits[0], least)
     longest = max((len(text.split()) for split in splits for text in split), default=0)
 
     def arrays(texts: list[str], split: Labeled) -> Arrays:
@@ -129,12 +122,12 @@ def in_words(found: LabeledTexts) -> InWords:
         return Arrays({"tokens": tokens, "label": np.asarray(split.labels, np.int32)}, found.names)
 
     rows = [arrays(texts, split) for texts, split in zip(splits, found[:3], strict=True)]
-    return InWords(rows[0], rows[1], rows[2], found.names, vocabulary)
+    return Tokenized(rows[0], rows[1], rows[2], found.names, vocabulary)
 
 
 def in_pieces(
     found: LabeledTexts, vocabulary: str = "", *, size: int = 2000, length: int = 64
-) -> InPieces:
+) -> Tokenized:
     """Splits in word pieces, pairs of texts side by side (``WordPieces.rows``).
 
     Args:
@@ -155,7 +148,7 @@ def in_pieces(
         return Arrays({**rows, "label": np.asarray(split.labels, np.int32)}, found.names)
 
     rows = [arrays(split) for split in found[:3]]
-    return InPieces(rows[0], rows[1], rows[2], found.names, known)
+    return Tokenized(rows[0], rows[1], rows[2], found.names, known)
 
 
 def shown(tokens: np.ndarray, vocabulary: Words) -> str:

@@ -34,7 +34,7 @@ class SpanRows(NamedTuple):
 
     Attributes:
         arrays: ``tokens`` and ``types`` int32 [n, t]; ``label`` int32 [n, 2], the places of the answer's
-            first and last piece, 0 where the row has no answer; ``row`` int32 [n], its number.
+            first and last piece, 0 where the row has no answer.
         question: number of each row's question, int64 [n].
         pieces: characters of the context from which to which each place is, int64 [n, t, 2]; -1 at
             other places.
@@ -46,7 +46,8 @@ class SpanRows(NamedTuple):
 
 
 def read_squad(file: Path) -> list[list[Question]]:
-    """The questions of each article of a file of SQuAD's kind (Rajpurkar et al. 2016, arXiv:1606.05250).
+    """The questions of each article of a file of SQuAD's kind (Rajpurkar et al. 2016, arXiv:1606.05250); those
+    without an answer, as SQuAD 2.0 has them, are left out.
 
     Raises:
         UserError: it cannot be read, is of another kind, or an answer is not where it says.
@@ -91,14 +92,17 @@ def span_rows(
         stride: pieces between the beginnings of two stretches of a text.
 
     Raises:
-        UserError: no question, or a stretch shorter than the stride.
+        UserError: no question, a stride below 1, or a stretch shorter than it.
     """
-    if not questions:
-        raise UserError("a set of no questions: expected at least one")
+    if not questions or stride < 1:
+        raise UserError(
+            f"{len(questions)} questions, stride {stride}: expected at least one question, and pieces to go "
+            "on by"
+        )
     special = vocabulary.special
     asked = vocabulary.encode_all([one.question for one in questions])
     texts = list({one.context: 0 for one in questions})
-    known = dict(zip(texts, vocabulary.encode_places(texts), strict=True))
+    known = dict(zip(texts, vocabulary.encode_with_offsets(texts), strict=True))
     tokens, types, labels, owner, places = [], [], [], [], []
     for number, (one, question) in enumerate(zip(questions, asked, strict=True)):
         question = question[: length // 2]
@@ -128,10 +132,5 @@ def span_rows(
             labels.append(answer.astype(np.int32))
             owner.append(number)
             places.append(span)
-    arrays = {
-        "tokens": np.stack(tokens),
-        "types": np.stack(types),
-        "label": np.stack(labels),
-        "row": np.arange(len(tokens), dtype=np.int32),
-    }
+    arrays = {"tokens": np.stack(tokens), "types": np.stack(types), "label": np.stack(labels)}
     return SpanRows(Arrays(arrays), np.array(owner), np.stack(places))

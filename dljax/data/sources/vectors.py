@@ -23,7 +23,8 @@ def read_vectors(
         (float32 [words, features], zero where the file has no such word; bool [words], True where it has).
 
     Raises:
-        UserError: it cannot be read, a line has another number of numbers, or none of the words is there.
+        UserError: it cannot be read, the line of one of the words has another number of numbers, or none
+            of the words is there.
     """
     numbers = {word: i for i, word in enumerate(vocabulary.words)}
     table = np.zeros((len(vocabulary), features), np.float32)
@@ -31,10 +32,10 @@ def read_vectors(
     try:
         with open(file, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
-                word, *rest = line.rstrip("\n").split(" ")
-                rest = [x for x in rest if x]
-                if number == 1 and len(rest) == 1:
+                if number == 1 and len(line.split()) == 2:
                     continue
+                # From the right, as GloVe has words with spaces in them.
+                word, *rest = line.rstrip().rsplit(" ", features)
                 at = numbers.get(word)
                 if at is None:
                     continue

@@ -146,7 +146,7 @@ class WordPieces:
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [np.array(one.ids, np.int32) for one in found]
 
-    def encode_places(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def encode_with_offsets(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """``encode`` of each text, and the characters from which to which each piece is, int64 [pieces, 2]."""
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [

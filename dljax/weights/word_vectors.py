@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.errors import UserError
+from dljax.experiment import go_on
 from dljax.learner import State
 
 
 @dataclass(frozen=True)
 class AtVectors:
-    """A phase's start: tables of words, trained or not, have these vectors.
+    """A phase's start as ``go_on``, in which tables of words, trained or not, have these vectors.
 
     Attributes:
         table: float32 [words, features].
-        found: bool [words]; a word without a vector keeps what was drawn for it.
+        found: bool [words]; a word without a vector keeps what it had.
 
     Raises:
         UserError: (the start) no array "embedding" has the table's shape.
@@ -36,12 +37,14 @@ class AtVectors:
             placed += 1
             return jnp.where(self.found[:, None], self.table, leaf)
 
-        params, extra = (
-            jax.tree_util.tree_map_with_path(at, tree) for tree in (fresh.params, fresh.extra)
+        begun = go_on(before, fresh)
+        params, extra, ema = (
+            jax.tree_util.tree_map_with_path(at, tree)
+            for tree in (begun.params, begun.extra, begun.ema)
         )
         if not placed:
             raise UserError(
                 f"no table of {self.table.shape[0]} words of {self.table.shape[1]} features: expected an "
                 "array named embedding of that shape"
             )
-        return fresh._replace(params=params, extra=extra)
+        return begun._replace(params=params, extra=extra, ema=ema)
