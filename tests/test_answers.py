@@ -22,6 +22,7 @@ QUESTION = Question(TEXT, "who sat ?", ("cat", "The un-cat"), 7)
 def test_scores_by_hand():
     """SQuAD's: without case, punctuation and articles."""
     assert normalized("  The Eiffel-Tower, a   tower! ") == "eiffeltower tower"
+    assert normalized("pizza on Monday") == "pizza on monday"  # articles are words
     assert exact_match("The cat.", "cat") == 1.0 and exact_match("cats", "cat") == 0.0
     assert f1("the cat sat", "cat sat down") == pytest.approx(2 * 2 / (2 + 3))
     assert f1("no no no", "no") == pytest.approx(2 * 1 / (3 + 1))
@@ -45,6 +46,18 @@ def test_rows_by_hand():
         for token, (begin, end) in zip(row, places, strict=True):
             if begin >= 0:
                 assert TEXT[begin:end].lower() == PIECES.pieces[token].removeprefix("##")
+    # An answer of two pieces is whole in the first stretch alone; one with a piece behind it, exactly.
+    two = span_rows([Question(TEXT, "?", ("-cat",), 6)], PIECES, length=9, stride=3)
+    assert two.arrays.arrays["label"].tolist() == [[5, 6], [0, 0], [0, 0]]
+    assert [row[3] for row in two.arrays.arrays["tokens"]] == [5, 9, 12]
+    late = span_rows([Question(TEXT, "?", ("cat sat",), 7)], PIECES, length=8, stride=3)
+    assert late.arrays.arrays["label"].tolist()[:2] == [[0, 0], [3, 4]]
+    before = span_rows([Question(TEXT, "?", ("un",), 4)], PIECES, length=9, stride=3)
+    assert before.arrays.arrays["label"].tolist()[0] == [4, 4]
+    # Of a question too long the end goes; a stretch as long as the stride is long enough.
+    long = span_rows([Question(TEXT, "who who who ?", ("cat",), 7)], PIECES, length=8, stride=1)
+    assert long.arrays.arrays["tokens"][0].tolist() == [2, 15, 15, 15, 16, 3, 5, 3]
+    assert len(span_rows([QUESTION], PIECES, length=8, stride=2).question) > 0
     with refused("stride 0"):
         span_rows([QUESTION], PIECES, length=11, stride=0)
     with refused("rows of 7 tokens leave 1 for a text"):
@@ -79,6 +92,11 @@ def test_a_file_of_squad(tmp_path):
     assert first == [Question(TEXT, "who sat ?", ("un-cat",), 4)] and len(rest) == 5
     found = answers.load("xquad", str(file), size=60, length=24, stride=8)
     assert len(found.asked) == 2 and found.train.question.max() == 3
+    for wrong in (-3, 1e400, None):
+        odd = {**qa, "answers": [{"text": "sat", "answer_start": wrong}]}
+        file.write_text(json.dumps({"data": [{"paragraphs": [{"context": TEXT, "qas": [odd]}]}]}))
+        with refused("not at character" if wrong == -3 else "no file of SQuAD's kind"):
+            read_squad(file)
     qa["answers"][0]["answer_start"] = 5
     file.write_text(json.dumps({"data": [article]}))
     with refused("'un-cat' to 'who sat ?' is not at character 5"):

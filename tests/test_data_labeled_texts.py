@@ -6,7 +6,7 @@ import numpy as np
 from refusal import refused
 
 from dljax.data.datasets import following, sentences, topics
-from dljax.data.sources.labeled_texts import in_pieces
+from dljax.data.sources.labeled_texts import Labeled, LabeledTexts, in_pieces, in_words
 
 
 def test_files(tmp_path):
@@ -37,3 +37,21 @@ def test_pairs_follow_or_are_of_other_topics():
         for first, second, label in zip(split.texts, split.second, split.labels, strict=True):
             assert ((first, second) in real) == (label == 1)
             assert (home[first] == home[second]) == (label == 1)
+
+
+def test_pairs_lie_side_by_side():
+    found = Labeled(["a b", "c"], [0, 1], ["d", "b"])
+    pieces = in_pieces(LabeledTexts(found, found, found, ("x", "y")), size=60, length=8)
+    tokens, types = (pieces.train.arrays[name] for name in ("tokens", "types"))
+    special = pieces.vocabulary.special
+    words = pieces.vocabulary.encode_all(["a b", "d"])  # both sides were learned from
+    row = [special.first, *words[0], special.last, *words[1], special.last]
+    assert special.unknown not in row and tokens[0].tolist() == [*row, *[0] * (8 - len(row))]
+    assert types[0].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
+    with refused("a split of no texts, or of pairs"):
+        in_words(LabeledTexts(found, found, found, ("x", "y")))
+    blank = Labeled(["", "a"], [0, 1])
+    with refused("a text without words"):
+        in_words(LabeledTexts(blank, blank, blank, ("x", "y")))
+    with refused("rows of 4 tokens"):
+        in_pieces(LabeledTexts(found, found, found, ("x", "y")), size=60, length=4)

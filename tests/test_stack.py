@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,7 @@ from architectures import ALL, DECODERS, module_of, over, tiny
 from dljax import learn, models
 from dljax.blocks import Blocks, compiled_as
 from dljax.data import Arrays, Pipeline
+from dljax.nn import stack
 from dljax.runtime.execute import make_executor
 from dljax.runtime.profile import Profile
 from dljax.tasks.language import language
@@ -75,6 +77,11 @@ def test_the_profile_chooses():
         executor = make_executor(Profile(**options), learn(language(model), optax.sgd(0.1)), data)
         step = jax.make_jaxpr(executor.learner.update)(executor.abstract, executor.feed.spec)
         lengths[name] = len(str(step).splitlines())
+        measured = str(
+            jax.make_jaxpr(executor.learner.evaluate)(executor.abstract, executor.feed.spec)
+        )
+        # Nothing is differentiated in an evaluation, and nothing drawn.
+        assert "remat" not in measured and (" scan[" in measured) == (name == "scan")
         state = executor.init(jax.random.key(0))
         values = []
         for i in range(3):
@@ -84,6 +91,47 @@ def test_the_profile_chooses():
     for name in ("remat", "scan"):
         np.testing.assert_allclose(losses[name], losses["plain"], rtol=1e-4, atol=1e-5)
     assert lengths["scan"] < lengths["plain"] / 2 < lengths["remat"]
+
+
+class Times(nn.Module):
+    """Its input times a factor that is no parameter, and one that is."""
+
+    factor: float
+    statistics: bool = False
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        if self.statistics:
+            self.variable("batch_stats", "nothing", lambda: jnp.zeros(()))
+        return x * self.factor * self.param("scale", nn.initializers.ones, ())
+
+
+class Row(nn.Module):
+    factors: tuple[float, ...]
+    statistics: bool = False
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        layers = [Times(f, self.statistics, name=f"t{i}") for i, f in enumerate(self.factors)]
+        return stack(layers, x, train=train)
+
+
+@pytest.mark.parametrize(
+    "model, scanned",
+    [
+        (Row((2.0, 2.0)), True),
+        (Row((2.0, 5.0)), False),
+        (Row((2.0, 2.0), True), False),
+        (Row(()), False),
+    ],
+)
+def test_only_what_is_alike_is_scanned(model, scanned):
+    x = jnp.ones((1, 2, 3))
+    variables = model.init(jax.random.key(0), x, train=False)
+    with compiled_as(Blocks(scan=True)):
+        apply = partial(model.apply, variables, train=True)
+        assert (" scan[" in str(jax.make_jaxpr(apply)(x))) == scanned
+        np.testing.assert_array_equal(apply(x), np.prod(model.factors) * x)
 
 
 def test_a_cache_and_intermediates_are_kept_in_any_case():

@@ -30,6 +30,9 @@ def test_rouge_by_hand():
     # A word counts as often as both have it: 1 of 3 told and of 2 there; the mean with a perfect one.
     found = rouge(["the the the", "A b."], ["the cat", "a, b"])
     assert found["rouge1"] == pytest.approx(50 * (2 * 1 / (3 + 2) + 1))
+    assert rouge(["7 \u00e9"], ["7 \u00e9"])["rouge2"] == 100
+    with refused("ROUGE of no texts"):
+        rouge([], [])
     assert rouge([""], ["a"]) == {"rouge1": 0.0, "rouge2": 0.0, "rougeL": 0.0}
     assert (
         common_subsequence("abcbdab", "bdcaba") == 4
@@ -59,6 +62,9 @@ def test_files(tmp_path):
         (tmp_path / f"{split}.summary").write_text("a b\nb\n" * 2)
     found = summaries.load("gigaword", str(tmp_path), longest=4, least=1)
     assert found.train.texts[0] == ("a b c", "a b") and found.train.width == 4
+    (tmp_path / "train.summary").write_text("a b a b a b\nb\n" * 2)
+    often = summaries.load("gigaword", str(tmp_path), longest=4, least=5)
+    assert often.train.texts[0] == ("a b c", "a b a") and "c" not in often.train.source.words
     (tmp_path / "valid.summary").write_text("a b\n")
     with refused("valid.text has 4 lines", "has 1"):
         summaries.load("gigaword", str(tmp_path))
@@ -70,6 +76,12 @@ def prompted():
     texts = [("a b", "b"), ("b a b", "a b")]
     words = vocabulary(side for pair in texts for side in pair)
     return Prompted(Pairs(texts, words, words))
+
+
+def test_a_prompt_has_one_vocabulary():
+    words = [vocabulary([text]) for text in ("a", "b")]
+    with refused("pairs of two vocabularies"):
+        Prompted(Pairs([("a", "b")], *words))
 
 
 def test_a_prompt_counts_in_no_loss():

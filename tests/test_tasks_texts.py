@@ -73,6 +73,9 @@ def test_tags_count_where_there_is_one():
     batch = {**BATCH, "label": TARGETS}
     params, extra = task.init(key, batch)
     loss = task.evaluate(params, extra, batch, key)["loss"]
+    task.check(
+        (params, extra), {**batch, "label": np.asarray(TARGETS)}
+    )  # -1 is no class, and no fault
     assert float(loss.count) == 3 and float(loss.value) == pytest.approx(np.mean(HIDDEN), rel=1e-6)
 
 

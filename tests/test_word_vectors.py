@@ -16,6 +16,12 @@ def test_a_file_by_hand(tmp_path):
         table, found = read_vectors(file, WORDS, 2)
         assert found.tolist() == [False, False, True, False]
         np.testing.assert_array_equal(table, np.float32([[0, 0], [0, 0], [-0.5, 0.3], [0, 0]]))
+    file.write_text("\ufeffcat 1 2\n3 4\ndog nan 1\n")
+    with refused("not finite"):
+        read_vectors(file, WORDS, 2)
+    file.write_text("\ufeffcat 1\ndog 2\n")
+    assert read_vectors(file, WORDS, 1)[1].tolist() == [False, True, True, False]
+    file.write_text("the 1 2\nbird 7 7\ndog -0.5 3e-1\n")
     with refused("line 3: 2 numbers for 'dog'", "expected the model's 5"):
         read_vectors(file, WORDS, 5)
     for text, words in (("dog 1 x\n", "no file of vectors"), ("bird 1 2\n", "none of the 4 words")):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dljax.errors import UserError
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def _f1(common: int, told: int, real: int) -> float:

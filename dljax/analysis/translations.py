@@ -25,7 +25,7 @@ Writes = Callable[[Variables, Sequence[str]], list[str]]
 def _by_rows(function: Callable[[Sequence[str]], list[str]], texts: Sequence[str]) -> list[str]:
     """``function`` of all texts, a few at once; always of as many, so that its program is compiled once."""
     out: list[str] = []
-    rows = min(_ROWS, len(texts))
+    rows = max(1, min(_ROWS, len(texts)))
     for start in range(0, len(texts), rows):
         some = list(texts[start : start + rows])
         out += function(some + [""] * (rows - len(some)))[: len(some)]

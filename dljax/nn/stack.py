@@ -16,13 +16,16 @@ from dljax.blocks import blocks
 def stack(
     layers: Sequence[nn.Module], x: Float[Array, "b t d"], *shared: Any, train: bool
 ) -> Float[Array, "b t d"]:
-    """``x`` through ``layer(x, *shared, train=train)`` of each layer in turn.
+    """``x`` through ``layer(x, *shared, train=train)`` of each layer in turn; a layer that draws in training says
+    its rate as ``dropout``.
 
     A row is scanned where its layers are functions of their parameters alone: not while a model is
     initialized, keeps a cache or is asked for its intermediate values, nor where layers have dropout
     in training, whose draws would have other addresses. Each step then copies the parameters side by
     side. A function that jit has traced before keeps its way.
     """
+    if not layers:
+        return x
     choice = blocks()
     # A bound layer is no function of its parameters to jax: nn.remat lifts it, with its own draws.
     remat = choice.remat and train and not layers[0].is_initializing()

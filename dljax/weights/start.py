@@ -6,6 +6,7 @@ here give some players other variables; all other players go on as by ``experime
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,43 @@ def _filled(
         return jax.device_put(np.array(new[path], leaf.dtype), leaf.sharding)
 
     return jax.tree_util.tree_map_with_path(placed, fresh)
+
+
+@dataclass(frozen=True)
+class AtVectors:
+    """A phase's start as ``go_on``, in which tables of words, trained or not, have the vectors that another corpus
+    has given. Kim 2014, arXiv:1408.5882, section 3.2.
+
+    Attributes:
+        table: float32 [words, features].
+        found: bool [words]; a word without a vector keeps what it had.
+
+    Raises:
+        UserError: (the start) no array "embedding" has the table's shape.
+    """
+
+    table: np.ndarray
+    found: np.ndarray
+
+    def __call__(self, before: State | None, fresh: State) -> State:
+        placed = 0
+
+        def at(path: tuple, leaf: Any) -> Any:
+            nonlocal placed
+            if getattr(path[-1], "key", "") != "embedding" or leaf.shape[-2:] != self.table.shape:
+                return leaf
+            placed += 1
+            many = (None,) * (leaf.ndim - 2)  # of several models in one program
+            return jnp.where(self.found[(*many, slice(None), None)], self.table[many], leaf)
+
+        begun = go_on(before, fresh)
+        params, extra, ema = (
+            jax.tree_util.tree_map_with_path(at, tree)
+            for tree in (begun.params, begun.extra, begun.ema)
+        )
+        if not placed:
+            raise UserError(
+                f"no table of {self.table.shape[0]} words of {self.table.shape[1]} features: expected an "
+                "array named embedding of that shape"
+            )
+        return begun._replace(params=params, extra=extra, ema=ema)

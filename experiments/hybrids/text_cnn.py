@@ -24,7 +24,7 @@ from dljax.experiment import go_on
 from dljax.models.hybrids import text_cnn
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
-from dljax.weights.word_vectors import AtVectors
+from dljax.weights.start import AtVectors
 
 CLAIMS = {
     "docstrings": {"expect": "test/accuracy >= 0.72"},

@@ -11,7 +11,7 @@ English part of XQuAD, of whose 48 articles every fifth is the test: about 940 q
 the paper's "squad" has 87,599. "answers/exact" and "answers/f1" are SQuAD's.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -47,8 +47,8 @@ def experiment(
     epochs: float = 5,
     batch: int = 32,
     lr: float = 1e-3,
-    length: int = 32,
-    stride: int = 12,
+    length: Annotated[int, ">= 3"] = 32,
+    stride: Annotated[int, ">= 1"] = 12,
     size: int = 2000,
     seed: int = 0,
     fake: bool = False,

@@ -8,7 +8,7 @@ The set and the scores are those of ``transformer_summaries.py``. The network be
 vocabulary is the set's own words.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -39,7 +39,7 @@ def experiment(
     batch: int = 32,
     lr: float = 1e-3,
     dropout: float | None = None,
-    longest: int = 50,
+    longest: Annotated[int, ">= 3"] = 50,
     prompt: str = "",
     data: str = "",
     seed: int = 0,

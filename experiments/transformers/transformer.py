@@ -14,7 +14,7 @@ on newstest2014, cased; "score" here is of the validation text, in lower case.
 """
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -47,9 +47,9 @@ def experiment(
     variant: str = "mini",
     epochs: float = 5,
     batch: int = 64,
-    warmup: int = 500,
+    warmup: Annotated[int, ">= 1"] = 500,
     dropout: float | None = None,
-    beams: int = 1,
+    beams: Annotated[int, ">= 1"] = 1,
     prompt: str = "",
     data: str = "",
     seed: int = 0,

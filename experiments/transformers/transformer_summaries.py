@@ -10,7 +10,7 @@ headlines of news (train.text, train.summary ..., a line each); the paper's ABS 
 """
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import optax
 
@@ -39,10 +39,10 @@ def experiment(
     variant: str = "mini",
     epochs: float = 15,
     batch: int = 64,
-    warmup: int = 300,
+    warmup: Annotated[int, ">= 1"] = 300,
     dropout: float | None = None,
-    beams: int = 1,
-    longest: int = 50,
+    beams: Annotated[int, ">= 1"] = 1,
+    longest: Annotated[int, ">= 3"] = 50,
     prompt: str = "",
     data: str = "",
     seed: int = 0,

@@ -12,7 +12,7 @@ from dljax import learn, models
 from dljax.models.hybrids import text_cnn
 from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
-from dljax.weights.word_vectors import AtVectors
+from dljax.weights.start import AtVectors
 
 
 def test_a_filter_keeps_its_best_window():

@@ -76,6 +76,10 @@ def load(
                 "try --fake true"
             )
         articles = read_squad(Path(data))
+        if len(articles) < 2:
+            raise UserError(
+                f"{data} has {len(articles)} articles: expected two or more, of which every fifth is the test"
+            )
         train, test = (
             [q for i, a in enumerate(articles) for q in a if (i % _HELD_OUT == 0) == held]
             for held in (False, True)

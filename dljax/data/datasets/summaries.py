@@ -59,7 +59,8 @@ def _documentation(longest: int) -> tuple[list[Pair], list[Pair]]:
             title = words(_SENTENCE.split(" ".join(first.split()))[0]).removesuffix(" .")
             body = words(rest).split()
             text = [*words(name).split(), _NAMED, *body][: longest - 1]
-            fits = len(title.split()) in _TITLES and len(body) >= _FEWEST
+            fits = len(title.split()) in _TITLES and len(title.split()) < longest
+            fits = fits and len(body) >= _FEWEST
             if fits and title not in seen:
                 seen.add(title)
                 held_out = zlib.crc32(f"{package}/{file}".encode()) % 10 == 0

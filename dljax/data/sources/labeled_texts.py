@@ -73,9 +73,9 @@ def read_labeled(file: Path, classes: int) -> Labeled:
         text = raw.decode("latin-1")
     texts, labels = [], []
     # Not splitlines: Latin-1 has letters that it takes for ends of lines.
-    for number, line in enumerate(text.strip().split("\n"), 1):
+    for number, line in enumerate(text.rstrip().split("\n"), 1):
         label, _, words = line.strip().partition(" ")
-        if not label.isdecimal() or int(label) >= classes or not words.strip():
+        if not label.isdecimal() or len(label) > 9 or int(label) >= classes or not words.strip():
             raise UserError(
                 f"{file} line {number} is {line[:40]!r}: expected a class, 0 to {classes - 1}, and a text"
             )
@@ -91,7 +91,7 @@ def vocabulary_of(texts: Sequence[str], least: int = 2) -> Words:
     """
     words = " ".join(texts).split()
     counts = Counter(words)
-    often = Words.of([word for word in words if counts[word] >= least])
+    often = Words.of([word for word in words if counts[word] >= least and word != FILL])
     return Words((FILL, *often.words))
 
 

@@ -3,6 +3,7 @@ and batches of pairs of about one length.
 """
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -153,7 +154,7 @@ def read_lines(file: Path) -> list[str]:
         return data.decode("utf-8").split("\n")[: -1 if data.endswith(b"\n") else None]
     except FileNotFoundError:
         raise UserError(f"no file {str(file)!r}, nor {packed.name}") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} cannot be read: {error}") from None
     except UnicodeDecodeError:
         raise UserError(f"{file} is not UTF-8 text") from None

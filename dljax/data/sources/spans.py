@@ -68,13 +68,24 @@ def read_squad(file: Path) -> list[list[Question]]:
             ]
             for article in articles
         ]
-    except (ValueError, KeyError, TypeError, IndexError):
+        for one in (one for article in found for one in article):
+            "".join((one.context, one.question, *one.answers)).encode()  # half a pair is no text
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         raise UserError(
             f"{file} is no file of SQuAD's kind: expected JSON with data, paragraphs, context, qas, "
             "question and answers"
         ) from None
     for one in (one for article in found for one in article):
-        if not one.context.startswith(one.answers[0], one.start):
+        there = one.start >= 0 and one.answers[0].strip()
+        if not there or not one.context.startswith(one.answers[0], one.start):
             raise UserError(
                 f"{file}: the answer {one.answers[0][:40]!r} to {one.question[:60]!r} is not at "
                 f"character {one.start} of its text"

@@ -23,16 +23,16 @@ def read_vectors(
         (float32 [words, features], zero where the file has no such word; bool [words], True where it has).
 
     Raises:
-        UserError: it cannot be read, the line of one of the words has another number of numbers, or none
-            of the words is there.
+        UserError: it cannot be read, the line of one of the words has another number of numbers, a
+            number is not finite, or none of the words is there.
     """
     numbers = {word: i for i, word in enumerate(vocabulary.words)}
     table = np.zeros((len(vocabulary), features), np.float32)
     found = np.zeros(len(vocabulary), bool)
     try:
-        with open(file, encoding="utf-8") as lines:
+        with open(file, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
-                if number == 1 and len(line.split()) == 2:
+                if number == 1 and features > 1 and all(map(str.isdecimal, line.split())):
                     continue
                 # From the right, as GloVe has words with spaces in them.
                 word, *rest = line.rstrip().rsplit(" ", features)
@@ -49,6 +49,8 @@ def read_vectors(
         raise UserError(f"{file} cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # no number, or no UTF-8
         raise UserError(f"{file} is no file of vectors: {str(error)[:80]}") from None
+    if not np.isfinite(table).all():
+        raise UserError(f"{file} has numbers that are not finite: expected float32 ones")
     if not found.any():
         raise UserError(
             f"{file} has none of the {len(vocabulary)} words: expected a word and its numbers on each line"

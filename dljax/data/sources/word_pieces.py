@@ -170,7 +170,15 @@ class WordPieces:
         Returns:
             ``tokens`` and ``types`` int32 [n, length]: filled up with [PAD]; 1 in the second text and its
             [SEP], else 0.
+
+        Raises:
+            UserError: the rows have no room for texts.
         """
+        if length < (3 if second is None else 5):
+            raise UserError(
+                f"rows of {length} tokens leave nothing of the texts between the special ones: expected 3 or "
+                "more, 5 for pairs"
+            )
         special, texts = self.special, list(texts)
         pairs = [self.encode_all(some) for some in (texts, second) if some is not None]
         tokens = np.full((len(texts), length), special.padding, np.int32)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Bool, Float, Int
 
+from dljax.errors import UserError
 from dljax.nn import Dropout, attend, dense, stack
 
 _INIT = nn.initializers.truncated_normal(0.02)
@@ -207,7 +208,7 @@ class BERT(nn.Module):
         """
         t = tokens.shape[1]
         if t > self.positions - self.offset:
-            raise ValueError(f"{t} tokens do not fit {self.positions - self.offset} positions")
+            raise UserError(f"{t} tokens do not fit {self.positions - self.offset} positions")
         seen = tokens != self.padding
         kinds = jnp.zeros_like(tokens) if types is None else types
         x = self.embed(tokens) + self.embed_position(self.offset + jnp.arange(t))[None]
