@@ -109,7 +109,9 @@ def chosen(names: Sequence[str]) -> list[Row | Parity]:
         named["all"].append(equal)
     out: list[Row | Parity] = []
     for name in names:
-        out += [row for row in named[name] if row not in out]
+        for row in named[name]:
+            if row not in out:  # a file and its architecture may have one name
+                out.append(row)
     return out
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dljax.analysis.predictions import predict
-from dljax.data.pipeline import Arrays, EvalSet
+from dljax.data.pipeline import EvalSet
 from dljax.data.sources.spans import Question, SpanRows
 from dljax.types import Key, Task, Variables
 
@@ -102,10 +102,8 @@ class Answered:
 
     def __call__(self, variables: Variables, key: Key) -> str:
         some = self.questions[: self.n]
-        count = int((self.rows.question < len(some)).sum())
-        _, logits = predict(self.task, variables, EvalSet(self.rows.arrays), count)
-        part = Arrays({name: x[:count] for name, x in self.rows.arrays.arrays.items()})
-        rows = SpanRows(part, self.rows.question[:count], self.rows.pieces[:count])
+        rows = self.rows.of_first(len(some))
+        _, logits = predict(self.task, variables, EvalSet(rows.arrays))
         told = best_spans(rows, some, np.asarray(logits))
         lines, last = [], ""
         for own, (context, question, answers, _) in zip(told, some, strict=True):

@@ -3,17 +3,14 @@ technical English that install with scipy. The text differs a little between its
 """
 
 import functools
-import importlib.util
 import inspect
 import re
 import zlib
-from pathlib import Path
 
 from dljax.data.datasets.topics import VOCABULARY
-from dljax.data.sources import embedded
+from dljax.data.sources import embedded, package_folder
 from dljax.data.sources.labeled_texts import Labeled, LabeledTexts, made_up
 from dljax.data.sources.text import Text
-from dljax.errors import UserError
 
 NAMES = ("interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "stats")
 _DOCSTRING = re.compile(
@@ -28,7 +25,7 @@ _LENGTHS = range(5, 41)  # words
 @functools.lru_cache(maxsize=1)
 def _sentences() -> tuple[list[str], list[int], list[int]]:
     """(texts, labels, a number for each, the same for all sentences of one function)."""
-    home, seen = _home(), set()
+    home, seen = package_folder("scipy"), set()
     texts, labels, groups = [], [], []
     for label, name in enumerate(NAMES):
         for path in sorted((home / name).rglob("*.py")):
@@ -47,13 +44,6 @@ def _sentences() -> tuple[list[str], list[int], list[int]]:
     return texts, labels, groups
 
 
-def _home() -> Path:
-    found = importlib.util.find_spec("scipy")
-    if found is None or found.origin is None:
-        raise UserError("scipy is not installed: pip install scipy")
-    return Path(found.origin).parent
-
-
 def text(data: str = "", name: str = "signal", *, fake: bool = False) -> Text:
     """The documentation of all functions of a subpackage as it stands, in the characters of ``topics``: the first
     90 % for training, the rest for validation.
@@ -67,13 +57,12 @@ def text(data: str = "", name: str = "signal", *, fake: bool = False) -> Text:
     """
     embedded(data)
     parts = []
-    for path in sorted((_home() / name).rglob("*.py")):
+    for path in sorted((package_folder("scipy") / name).rglob("*.py")):
         if "tests" not in path.parts:
             found = _DOCSTRING.findall(path.read_text("utf-8"))
             parts += [inspect.cleandoc(words) for _, words in found]
     tokens = VOCABULARY.encode("\n\n".join(parts)[: 20_000 if fake else None])
-    cut = len(tokens) * 9 // 10
-    return Text(tokens[:cut], tokens[cut:], VOCABULARY)
+    return Text.cut(tokens, VOCABULARY)
 
 
 def load(data: str = "", *, fake: bool = False) -> LabeledTexts:

@@ -5,7 +5,6 @@ arXiv:1509.00685). The installed text differs a little between versions.
 
 import ast
 import functools
-import importlib.util
 import re
 import zlib
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from dljax.data import fake as fake_data
-from dljax.data.sources import embedded
+from dljax.data.sources import embedded, package_folder
 from dljax.data.sources.pairs import Pair, Pairs, Parallel, read_pairs, vocabulary
 from dljax.errors import UserError
 
@@ -52,10 +51,7 @@ def _documentation(longest: int) -> tuple[list[Pair], list[Pair]]:
     splits: tuple[list[Pair], list[Pair]] = ([], [])
     seen: set[str] = set()
     for package in _PACKAGES:
-        found = importlib.util.find_spec(package)
-        if found is None or found.origin is None:
-            raise UserError(f"{package} is not installed: pip install {package}")
-        for file, name, first, rest in _documented(Path(found.origin).parent):
+        for file, name, first, rest in _documented(package_folder(package)):
             title = words(_SENTENCE.split(" ".join(first.split()))[0]).removesuffix(" .")
             body = words(rest).split()
             text = [*words(name).split(), _NAMED, *body][: longest - 1]

@@ -74,5 +74,4 @@ def load(data: str = "", *, fake: bool = False) -> Text:
         tokens = fake_data.text(40_000, len(VOCABULARY))
     else:
         tokens = VOCABULARY.encode(whole())
-    cut = len(tokens) * 9 // 10
-    return Text(tokens[:cut], tokens[cut:], VOCABULARY)
+    return Text.cut(tokens, VOCABULARY)

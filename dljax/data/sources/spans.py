@@ -44,6 +44,12 @@ class SpanRows(NamedTuple):
     question: np.ndarray
     pieces: np.ndarray
 
+    def of_first(self, n: int) -> "SpanRows":
+        """The rows of the first ``n`` questions."""
+        count = int((self.question < n).sum())
+        arrays = Arrays({name: x[:count] for name, x in self.arrays.arrays.items()})
+        return SpanRows(arrays, self.question[:count], self.pieces[:count])
+
 
 def read_squad(file: Path) -> list[list[Question]]:
     """The questions of each article of a file of SQuAD's kind (Rajpurkar et al. 2016, arXiv:1606.05250); those

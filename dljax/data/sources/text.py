@@ -129,6 +129,12 @@ class Text(NamedTuple):
     vocabulary: Vocabulary
     test: np.ndarray | None = None
 
+    @classmethod
+    def cut(cls, tokens: np.ndarray, vocabulary: Vocabulary) -> "Text":
+        """The first 90 % of the tokens for training, the rest for validation."""
+        at = len(tokens) * 9 // 10
+        return cls(tokens[:at], tokens[at:], vocabulary)
+
 
 @dataclass(frozen=True)
 class Windows:
