@@ -47,6 +47,8 @@ from dljax.tasks.segmentation import segmentation
 from dljax.tasks.translation import translation
 from dljax.types import Task
 
+ON_CPU = Profile(device="cpu")
+
 
 class Case(NamedTuple):
     """What is trained: on a batch of arrays, or on a whole graph; and what a forward pass of it is.
@@ -224,7 +226,7 @@ CASES: dict[str, Callable[[str], Case]] = {
 } | PHOTOS
 
 
-def trained(case: Case) -> tuple[Callable[[int], None], Any]:
+def trained(case: Case, profile: Profile = ON_CPU) -> tuple[Callable[[int], None], Any]:
     """Training for so many steps, and the parameters at first."""
     task, tx, batch = case.task, case.tx, case.batch
     if isinstance(batch, WholeGraph):
@@ -232,7 +234,7 @@ def trained(case: Case) -> tuple[Callable[[int], None], Any]:
     else:
         source = Arrays(batch)
         data = Pipeline(source, len(source), shuffle=False)
-    executor = make_executor(Profile(device="cpu"), learn(task, tx), data)
+    executor = make_executor(profile, learn(task, tx), data)
     state, placed = executor.init(jax.random.key(0)), executor.place(0, 1)
 
     def run(steps: int) -> None:
@@ -271,7 +273,7 @@ def main() -> None:
     parser.add_argument("--forward", type=int, default=0, help="rows of a forward pass; 0: train")
     parser.add_argument("--graph", default="", help="npz file of the graph, for gcn")
     options = parser.parse_args()
-    prepare(Profile(device="cpu"))
+    prepare(ON_CPU)
     case = CASES[options.case](options.graph)
     run, params = passed(case, options.forward) if options.forward else trained(case)
     serve(run, sum(x.size for x in jax.tree.leaves(params)), f"jax {jax.__version__}")
