@@ -170,7 +170,8 @@ def table(rows: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
         line = [str(row["knobs"][name]) for name in varied]
         for metric in metrics:
             found = row["metrics"].get(metric)
-            line.append(_shown(found) if found else "diverged")
+            nothing = "diverged" if row["diverged"] else "-"  # or another row's phase
+            line.append(_shown(found) if found else nothing)
         cells.append(line)
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join(

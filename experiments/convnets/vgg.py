@@ -8,7 +8,7 @@ The claim on ImageNet has the paper's section 3.1: SGD with momentum 0.9 in batc
 half, three quarters and seven eighths); crops of random size and shape as everyone draws them since, not of
 two scales. BatchNorm, which the paper has not, takes the place of its start from a trained shallow net. On
 small images the net ends in one Dense layer (``16-bn-small``), and the rate falls by a cosine. On digits it
-takes six minutes on one core. ImageNet and CIFAR-10 were not run.
+takes six minutes on one core, on CIFAR-10 eleven on an H100 with two other nets. ImageNet was not run.
 """
 
 from typing import Literal

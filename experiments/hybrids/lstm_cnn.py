@@ -21,15 +21,9 @@ from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
 
 CLAIMS = {
-    "docstrings": {"expect": "test/accuracy >= 0.80"},
-    "trec": {
-        "dataset": "trec",
-        "expect": "test/accuracy >= 0.90",
-    },
-    "sst2": {
-        "dataset": "sst2",
-        "expect": "test/accuracy >= 0.77",
-    },
+    "docstrings": {"expect": "test/accuracy >= 0.66"},
+    "trec": {"dataset": "trec", "expect": "test/accuracy >= 0.87"},
+    "sst2": {"dataset": "sst2", "expect": "test/accuracy >= 0.80"},
 }
 SMALL = {"variant": "tiny", "batch": 8, "lr": 1e-2}
 

@@ -5,9 +5,8 @@ al. 2014, arXiv:1409.3215).
     dljax train experiments/recurrent/addition.py
 
 The encoder reads the question from its end, as Keras' reversed questions are. Keras' page says 99 % of
-characters after 100 epochs on 45,000 sums; here "exact" is the share of whole sums, written greedily. Adam,
-its rate falling to zero. With ``--epochs 16`` 0.896 of the sums were right and 0.975 of the characters (2.4
-minutes of one core, seed 0); the claim's 40 epochs are not yet run.
+characters after 100 epochs on 45,000 sums; here "exact" is the share of whole sums, written greedily, too. Adam,
+its rate falling to zero; seven minutes of one core.
 """
 
 import optax
@@ -20,7 +19,10 @@ from dljax.models.recurrent import seq2seq
 from dljax.tasks.translation import translation
 
 CLAIMS = {
-    "three-digits": {"expect": "sums/exact >= 0.99"},
+    "three-digits": {
+        "expect": ["validation/accuracy >= 0.99", "sums/exact >= 0.97"],
+        "published": "99 % of characters (Keras)",
+    },
 }  # fmt: skip
 SMALL = {"variant": "tiny-plain", "batch": 16, "digits": 2}
 

@@ -7,8 +7,10 @@
         --data FOLDER --vocabulary vocab.txt --init runs/start
     dljax train experiments/transformers/bert_classes.py --claim trec-scratch --data FOLDER
 
-"follows": does the second sentence of Python's help follow the first? By a tiny BERT that begins from
-nothing. TREC's six types of questions by an imported network, and by a small one from nothing; and SST-2.
+"docstrings": which subpackage of scipy a sentence of its documentation is from, by a tiny BERT that begins from
+nothing. TREC's six types of questions by an imported network (0.942), and by a small one from nothing;
+SST-2 (0.886 by the imported one); and "follows": does the second sentence of Python's help follow the first?
+From nothing no net learned that (0.51), the imported one has XXX.
 """
 
 from typing import Literal
@@ -24,7 +26,11 @@ from dljax.tasks.classification import classification
 from dljax.tasks.supervised import texts
 
 CLAIMS = {
-    "follows": {"expect": "test/accuracy >= 0.6"},
+    "docstrings": {"expect": "test/accuracy >= 0.6"},
+    "follows": {
+        "dataset": "follows", "variant": "minilm-l6", "lr": 1e-4, "epochs": 2,
+        "expect": "test/accuracy >= 0.75",
+    },
     "trec": {
         "dataset": "trec", "variant": "minilm-l6", "lr": 2e-4, "epochs": 0.6, "length": 24,
         "expect": "test/accuracy >= 0.93",
@@ -42,7 +48,7 @@ SMALL = {"variant": "tiny", "batch": 8, "length": 16, "lr": 1e-2}
 
 def experiment(
     *,
-    dataset: Literal["follows", "trec", "sst2"] = "follows",
+    dataset: Literal["docstrings", "follows", "trec", "sst2"] = "docstrings",
     data: str = "",
     vocabulary: str = "",
     variant: str = "bert-tiny",

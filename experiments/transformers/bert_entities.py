@@ -8,7 +8,7 @@
 
 "help": words that stand in quotation marks in Python's help, without the marks, by a tiny BERT that begins
 from nothing. The marks are put unevenly: a table of each word's usual tag has an F1 of 0.21, this 0.23.
-"diseases": the NCBI disease corpus, by an imported network (the table: 0.48; a
+"diseases": the NCBI disease corpus, by an imported network (0.811 after three epochs; the table: 0.48; a
 BiLSTM-CRF with pre-trained vectors: 0.858). "entities/f1" is
 over the entities of the test texts, as conlleval counts them.
 """

@@ -8,7 +8,7 @@ arXiv:1906.03158, section 3.2.
         --data FOLDER --vocabulary vocab.txt --init runs/start
 
 "numbers": which of two numbers in words is less, by a tiny BERT that begins from nothing; the third one in
-the sentence is not meant. "semeval": SemEval-2010 task 8, by an imported network (the
+the sentence is not meant. "semeval": SemEval-2010 task 8, by an imported network (0.852; the
 paper's BERT-large: 0.892, Zeng et al. 2014's CNN: 0.827).
 """
 
