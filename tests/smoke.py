@@ -1,8 +1,10 @@
 """Every experiment file, made small: its fake twin, the tiny variant, a few steps."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +15,42 @@ from dljax.catalog import imported_models
 
 EXPERIMENTS = sorted(p for p in Path(__file__).parents[1].glob("experiments/*/*.py"))
 IDS = [p.stem for p in EXPERIMENTS]
-# One experiment of every kind of training: the first of each set of models in each folder.
-_BY_KIND: dict[tuple, Path] = {}
-for _path in EXPERIMENTS:
-    _BY_KIND.setdefault((_path.parent.name, *sorted(set(imported_models(_path)))), _path)
-KINDS = sorted(_BY_KIND.values())
-# For deep checks: with `-m "not deep"` one kind stands for all.
+# With `-m "not deep"` one kind stands for all.
 _SHALLOW = ("lenet",)
-DEEP = [
-    pytest.param(path, id=path.stem, marks=() if path.stem in _SHALLOW else pytest.mark.deep)
-    for path in KINDS
-]
+
+
+def _first_of_each(kind: Callable[[Path], Any]) -> list[Path]:
+    """One experiment of every kind, a shallow one where there is one."""
+    found: dict[Any, Path] = {}
+    for path in sorted(EXPERIMENTS, key=lambda path: path.stem not in _SHALLOW):
+        found.setdefault(kind(path), path)
+    return sorted(found.values())
+
+
+def _deep(paths: list[Path]) -> list:
+    """A test's parameters, deep but for the shallow ones."""
+    return [
+        pytest.param(path, id=path.stem, marks=() if path.stem in _SHALLOW else pytest.mark.deep)
+        for path in paths
+    ]
+
+
+def _state(path: Path) -> tuple:
+    """What a run must find again when it goes on: of its tasks, rules, sources and phases, whatever the network."""
+    text = path.read_text()
+    rooms = {
+        name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith(("dljax.tasks", "dljax.rules", "dljax.data.sources"))
+        for name in (node.module or "").split(".")[2:] or [alias.name for alias in node.names]
+    }
+    return text.count("Phase("), *sorted(rooms)
+
+
+KINDS = _first_of_each(lambda path: (path.parent.name, *sorted(set(imported_models(path)))))
+KIND_PARAMETERS = _deep(KINDS)
+STATE_PARAMETERS = _deep(_first_of_each(_state))
 
 
 class Head:

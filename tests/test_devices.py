@@ -7,7 +7,7 @@ optimizers (Adam divides by the gradient's own size) would magnify the last bit.
 import jax
 import numpy as np
 import pytest
-from smoke import DEEP, smoke
+from smoke import KIND_PARAMETERS, smoke
 
 from dljax.errors import UserError
 from dljax.runtime.execute import make_executor
@@ -27,7 +27,7 @@ def first_step(path, profile):
     return executor.names, np.asarray(packed)[0], executor.whole(state).extra
 
 
-@pytest.mark.parametrize("path", DEEP)
+@pytest.mark.parametrize("path", KIND_PARAMETERS)
 def test_eight_devices_measure_what_one_does(path):
     names, one, extra = first_step(path, ONE)
     for layout, profile in LAYOUTS.items():

@@ -19,6 +19,7 @@ from parity.cases import (
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
+    UNET_VGG16,
     VIT,
     graph,
     image,
@@ -44,6 +45,7 @@ from dljax.models.convnets import (
 )
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
+from dljax.models.segmentation import unet_vgg16
 from dljax.models.transformers import vit
 from dljax.weights import alexnet as alexnet_names
 from dljax.weights import ddpm as ddpm_names
@@ -58,6 +60,7 @@ from dljax.weights import lenet as lenet_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
+from dljax.weights import unet_vgg16 as unet_vgg16_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
 from dljax.weights import xception as xception_names
@@ -146,6 +149,17 @@ ROWS = {
             ("timm's ViT", "vit", vit, "S/16", VIT, vit_names),
         )
     },
+    "smp's U-Net on VGG16": Row(
+        unet_vgg16,
+        "16-bn",
+        UNET_VGG16,
+        unet_vgg16_names,
+        (image(64),),
+        ("segmentation.npz", "unet_vgg16"),
+        DEEP,
+        True,
+        gain=2**0.5,
+    ),
     "a port of LeNet-5": Row(
         lenet,
         "net",

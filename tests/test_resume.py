@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alone import environment
 from drive import CHECKPOINT_EVERY, STEPS
-from smoke import DEEP, KINDS
+from smoke import KINDS, STATE_PARAMETERS
 
 HERE = Path(__file__).parent
 
@@ -53,7 +53,7 @@ def digests(path: Path, *folders: Path) -> list[str]:
     return [line.split()[1] for line in out.splitlines() if line.startswith("digest")]
 
 
-@pytest.mark.parametrize("path", DEEP)
+@pytest.mark.parametrize("path", STATE_PARAMETERS)
 def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     killed, alone = tmp_path / "killed", tmp_path / "alone"
     process = start(path, killed)

@@ -34,6 +34,17 @@ def _compiled(predict: Predict) -> Callable[[Variables, Any], Any]:
     return jax.jit(predict)
 
 
+def compiled(task: Predicts) -> Callable[[Variables, Any], Any]:
+    """A task's ``predict``, compiled once.
+
+    Raises:
+        UserError: the task has none.
+    """
+    if task.predict is None:
+        raise UserError("this task predicts nothing: look at its samples instead")
+    return _compiled(task.predict)
+
+
 def predict(
     task: Predicts, variables: Variables, data: EvalSet, limit: int | None = None
 ) -> Predictions:
@@ -46,13 +57,12 @@ def predict(
     Raises:
         UserError: the task has no ``predict``.
     """
-    if task.predict is None:
-        raise UserError("this task predicts nothing: look at its samples instead")
+    function = compiled(task)
     size = min(_BATCH, limit or _BATCH)
     examples, outputs, seen = [], [], 0
     for batch in data.batches(size):
         numbers = {name: x for name, x in batch.items() if x.dtype.kind not in "OUS"}
-        out = _compiled(task.predict)(variables, numbers)
+        out = function(variables, numbers)
         real = np.asarray(batch["mask"]) > 0
         examples.append(
             {name: np.asarray(x)[real] for name, x in batch.items() if len(x) == len(real)}

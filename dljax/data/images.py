@@ -31,6 +31,12 @@ def standardize(mean=IMAGENET_MEAN, std=IMAGENET_STD) -> Transform:
     return apply
 
 
+def as_color(examples: Examples, seeds: np.ndarray) -> Examples:
+    """A transform: gray images [b, h, w, 1] with three equal channels."""
+    image = examples["image"]
+    return {**examples, "image": np.broadcast_to(image, (*image.shape[:3], 3))}
+
+
 def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
     """Pad with zeros, crop the old size at random, mirror half of them (He et al. 2015, 4.2)."""
 

@@ -7,7 +7,6 @@ A quarter of the paper's width and four levels. The picture shows collages, the 
 that the network sees in them, and the truth. Two to five minutes on 2 cores.
 """
 
-import numpy as np
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
@@ -21,12 +20,6 @@ CLAIMS = {"collages": {"expect": "test/iou >= 0.85"}}
 SMALL = {"variant": "tiny", "batch": 8, "size": 32}
 
 
-def whole_digits(examples, seeds):
-    """Two classes: the ink of a whole digit, and all else (ground, noise, scraps)."""
-    label = (examples["label"] > 0).astype(np.int32)
-    return transforms.unit({**examples, "label": label}, seeds)
-
-
 def experiment(
     *,
     variant: str = "small",
@@ -38,9 +31,10 @@ def experiment(
     fake: bool = False,
 ) -> Experiment:
     train, test = digit_collages.load(size=size, fake=fake)
-    pipeline = Pipeline(train, batch, seed=seed, transform=whole_digits)
+    scaled = transforms.chain(digit_collages.whole_digits, transforms.unit)
+    pipeline = Pipeline(train, batch, seed=seed, transform=scaled)
     task = segmentation(models.build(unet, variant, classes=2))
-    held_out = EvalSet(test, whole_digits)
+    held_out = EvalSet(test, scaled)
     steps = pipeline.steps(epochs)
     return Experiment(
         Phase(

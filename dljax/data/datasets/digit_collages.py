@@ -7,7 +7,7 @@ as clutter that belongs to the ground, and digits may overlap: the later one is 
 import numpy as np
 
 from dljax.data.datasets import digits
-from dljax.data.pipeline import Arrays
+from dljax.data.pipeline import Arrays, Examples
 
 CLASSES = 11  # 0 is the ground, d + 1 the digit d
 _INK = 100  # of 255: what is darker belongs to what lies below
@@ -57,3 +57,8 @@ def load(*, size: int = 64, fake: bool = False) -> tuple[Arrays, Arrays]:
     train, test = digits.load(size=20, fake=fake)
     many, few = (200, 40) if fake else (2000, 400)
     return _collages(train, many, size, 0), _collages(test, few, size, 1)
+
+
+def whole_digits(examples: Examples, seeds: np.ndarray) -> Examples:
+    """A transform to two classes: the ink of a whole digit, and all else (ground, noise, scraps)."""
+    return {**examples, "label": (examples["label"] > 0).astype(np.int32)}
