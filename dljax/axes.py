@@ -66,6 +66,18 @@ def total(tree: PyTree) -> PyTree:
     return lax.psum(tree, DEVICES) if per_device() else tree
 
 
+def gathered(rows: Array) -> Array:
+    """The rows of all devices, in the batch's order, where the traced code runs per device; else as given."""
+    return lax.all_gather(rows, DEVICES, tiled=True) if per_device() else rows
+
+
+def own(rows: Array, count: int) -> Array:
+    """The ``count`` rows of this device among ``gathered`` ones."""
+    if not per_device():
+        return rows
+    return lax.dynamic_slice_in_dim(rows, lax.axis_index(DEVICES) * count, count)
+
+
 @contextmanager
 def _set(variable: ContextVar, value: Any) -> Iterator[None]:
     token = variable.set(value)

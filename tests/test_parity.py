@@ -19,6 +19,7 @@ from parity.cases import (
     SHORT_RESNET_V2,
     SHORT_V3,
     SHORT_V4,
+    TRANSLATION,
     UNET_VGG16,
     VIT,
     graph,
@@ -30,6 +31,7 @@ from parity_rows import DEEP, GOLDEN, NORMS, SHORT, Row
 from parity_sequences import SEQUENCE_ROWS
 
 from dljax import models
+from dljax.models.adversarial import cyclegan, patchgan, pix2pix
 from dljax.models.convnets import (
     alexnet,
     inception_resnet_v2,
@@ -48,6 +50,7 @@ from dljax.models.graphs import gat, gcn
 from dljax.models.segmentation import unet_vgg16
 from dljax.models.transformers import vit
 from dljax.weights import alexnet as alexnet_names
+from dljax.weights import cyclegan as cyclegan_names
 from dljax.weights import ddpm as ddpm_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import gat as gat_names
@@ -58,6 +61,8 @@ from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
 from dljax.weights import lenet as lenet_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
+from dljax.weights import patchgan as patchgan_names
+from dljax.weights import pix2pix as pix2pix_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
 from dljax.weights import unet_vgg16 as unet_vgg16_names
@@ -160,6 +165,32 @@ ROWS = {
         True,
         gain=2**0.5,
     ),
+    **{
+        f"the authors' {name}": Row(
+            architecture,
+            variant,
+            changes,
+            names,
+            (image(TRANSLATION[name]),),
+            ("image_translation.npz", name),
+            DEEP,
+            channels_first,
+        )
+        for name, architecture, variant, changes, names, channels_first in (
+            ("cyclegan", cyclegan, "9", {"width": 8, "blocks": 2}, cyclegan_names, True),
+            ("pix2pix", pix2pix, "256", {"width": 4, "levels": 6}, pix2pix_names, True),
+            (
+                "pix2pix_instance",
+                pix2pix,
+                "256-instance",
+                {"width": 4, "levels": 5},
+                pix2pix_names,
+                True,
+            ),
+            ("patchgan", patchgan, "70", {"width": 8}, patchgan_names, False),
+            ("patchgan_batch", patchgan, "70-batch", {"width": 8}, patchgan_names, False),
+        )
+    },
     "a port of LeNet-5": Row(
         lenet,
         "net",

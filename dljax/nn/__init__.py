@@ -12,6 +12,8 @@ from dljax.nn.depthwise import DepthwiseConv as DepthwiseConv
 from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.first_maximum import first_maximum as first_maximum
 from dljax.nn.norm import batch_norm as batch_norm
+from dljax.nn.norm import instance_norm as instance_norm
+from dljax.nn.norm import near_one as near_one
 from dljax.nn.pool import max_pool as max_pool
 from dljax.nn.stack import stack as stack
 from dljax.nn.transposed import ConvTranspose as ConvTranspose

@@ -116,14 +116,16 @@ def of_conv(
 
 
 def of_transposed(
-    x: Shape, kernel: Shape, stride: int, padding: str
+    x: Shape, kernel: Shape, stride: int, padding: str | Padding
 ) -> Literal["xla", "one to many", "strided 4", "phases"]:
     """The form of a transposed convolution of ``x`` [b, h, w, c] with ``kernel`` [p, q, c, d]."""
     (b, h, w, _), size = x, list(kernel[:2])
     if plain():
         return "xla"
     from_one_pixel = padding == "VALID" and (h, w) == (1, 1) and min(size) >= stride
-    if size == [stride, stride] or from_one_pixel:
+    if size == [3, 3] and stride == 2 and padding == ((1, 2), (1, 2)):
+        return "phases"
+    if isinstance(padding, str) and size == [stride, stride] or from_one_pixel:
         return "one to many"
     if size == [4, 4] and stride == 2 and padding == "SAME":
         return "phases" if h * w <= 16 or b * h * w <= _FEW else "strided 4"

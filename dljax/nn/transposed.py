@@ -12,12 +12,14 @@ from jaxtyping import Array, Float
 from dljax.nn import forms
 from dljax.nn.strided import strided_transposed
 
+Padding = Literal["SAME", "VALID"] | forms.Padding
+
 
 def conv_transpose(
     x: Float[Array, "b h w c"],
     kernel: Float[Array, "p q c d"],
     stride: int,
-    padding: Literal["SAME", "VALID"],
+    padding: Padding,
 ) -> Float[Array, "b i j d"]:
     """``lax.conv_transpose`` for one stride in both directions.
 
@@ -28,7 +30,7 @@ def conv_transpose(
       product and a reshape;
     - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4, and of few
       pixels in all, the four phases of the output (even and odd rows and columns), which are 2x2
-      convolutions of the input, interleaved.
+      convolutions of the input, interleaved. Kernel 3, stride 2, padding (1, 2): always its phases.
 
     Any other geometry, and accelerators, take ``lax.conv_transpose``.
     """
@@ -51,14 +53,20 @@ def one_to_many(x: Array, kernel: Array) -> Array:
 
 
 def phases(x: Array, kernel: Array) -> Array:
-    """Along each axis, out[2i] = x[i-1] k[0] + x[i] k[2] and out[2i+1] = x[i] k[1] + x[i+1] k[3].
+    """The even and the odd outputs of kernel 4 and "SAME", or of kernel 3 and padding (1, 2), stride 2.
+
+    Along each axis, with four taps out[2i] = x[i-1] k[0] + x[i] k[2] and out[2i+1] = x[i] k[1] + x[i+1] k[3],
+    with three out[2i] = x[i] k[1] and out[2i+1] = x[i] k[0] + x[i+1] k[2].
 
     Not one convolution with four times the channels: its gradient is ten times slower.
     """
     (b, h, w, _), d = x.shape, kernel.shape[-1]
+    four = len(kernel) == 4
+    taps = [slice(0, None, 2), slice(1, None, 2)][:: 1 if four else -1]
+    around = [(1, 0), (0, 1)] if four else [(0, 0), (0, 1)]
 
     def phase(u: int, v: int) -> Array:
-        return forms.xla(x, kernel[u::2, v::2], ((1 - u, u), (1 - v, v)))
+        return forms.xla(x, kernel[taps[u]][:, taps[v]], (around[u], around[v]))
 
     rows = [jnp.stack([phase(u, 0), phase(u, 1)], axis=3) for u in (0, 1)]
     return jnp.stack(rows, axis=2).reshape(b, 2 * h, 2 * w, d)
@@ -68,13 +76,14 @@ class ConvTranspose(nn.Module):
     """``nn.ConvTranspose``: the same parameters ("kernel", "bias") and values, see ``conv_transpose``.
 
     In torch's terms, with its kernel flipped along both axes: ``kernel 4, stride 2, "SAME"`` is
-    ConvTranspose2d(4, stride 2, padding 1), and "VALID" is padding 0.
+    ConvTranspose2d(4, stride 2, padding 1), and "VALID" is padding 0; ``kernel 3, stride 2, ((1, 2), (1, 2))`` is
+    ConvTranspose2d(3, stride 2, padding 1, output_padding 1).
     """
 
     features: int
     kernel_size: tuple[int, int]
     stride: int = 1
-    padding: Literal["SAME", "VALID"] = "SAME"
+    padding: Padding = "SAME"
     use_bias: bool = True
     kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
     bias_init: Callable[..., Any] = nn.initializers.zeros_init()

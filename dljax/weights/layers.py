@@ -15,6 +15,15 @@ def conv(here: str, there: str, bias: bool = True) -> list[Entry]:
     return _layer(here, there, "kernel", CONV, bias)
 
 
+_TURNED = Join(lambda k: k[..., ::-1, ::-1], lambda k: (k[..., ::-1, ::-1],))
+
+
+def conv_transpose(here: str, there: str, bias: bool = True) -> list[Entry]:
+    """ConvTranspose2d: [in, out, h, w] there, turned round along both sides (docs/CONVENTIONS.md)."""
+    weight = Entry(f"params/{here}/kernel", f"{there}.weight", (2, 3, 0, 1), _TURNED)
+    return [weight, Entry(f"params/{here}/bias", f"{there}.bias")] if bias else [weight]
+
+
 def dense(here: str, there: str, bias: bool = True) -> list[Entry]:
     """Linear."""
     return _layer(here, there, "kernel", DENSE, bias)

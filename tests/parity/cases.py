@@ -50,6 +50,14 @@ SOURCES = (6, 3, 1)  # lengths of three sources, filled up with zeros
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
+# Sides of the images of CycleGAN's and pix2pix's networks
+TRANSLATION = {
+    "cyclegan": 20,
+    "pix2pix": 64,
+    "pix2pix_instance": 32,
+    "patchgan": 40,
+    "patchgan_batch": 40,
+}
 UNET_VGG16 = {"norm": True, "widths": (24, 20, 16, 12, 8), "classes": 3}  # of images of 64x64
 VIT = {"patch": 4, "features": 24, "layers": 3, "heads": 3}
 # Sides at which maps are of odd and of even sides, and a 3x3 window sees the whole of the last one.

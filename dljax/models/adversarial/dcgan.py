@@ -14,14 +14,10 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, ConvTranspose, batch_norm
+from dljax.nn import Conv, ConvTranspose, batch_norm, near_one
 
 # "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"
 _NORMAL = nn.initializers.normal(0.02)
-
-
-def _scale(key, shape, dtype=jnp.float32):
-    return 1.0 + 0.02 * jax.random.normal(key, shape, dtype)
 
 
 class Generator(nn.Module):
@@ -48,7 +44,7 @@ class Generator(nn.Module):
                 kernel_init=_NORMAL,
                 name=f"up{stage}",
             )(x)
-            x = jax.nn.relu(batch_norm(train=train, scale_init=_scale, name=f"norm{stage}")(x))
+            x = jax.nn.relu(batch_norm(train=train, scale_init=near_one, name=f"norm{stage}")(x))
             size, stride, padding = 4, 2, "SAME"
         x = ConvTranspose(
             self.channels, (4, 4), 2, use_bias=False, kernel_init=_NORMAL, name="output"
@@ -78,7 +74,7 @@ class Discriminator(nn.Module):
                 name=f"down{stage}",
             )(x)
             if stage:
-                x = batch_norm(train=train, scale_init=_scale, name=f"norm{stage}")(x)
+                x = batch_norm(train=train, scale_init=near_one, name=f"norm{stage}")(x)
             x = jax.nn.leaky_relu(x, 0.2)
         x = Conv(
             1,
