@@ -13,5 +13,7 @@ from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.first_maximum import first_maximum as first_maximum
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.pool import max_pool as max_pool
+from dljax.nn.prelu import PReLU as PReLU
+from dljax.nn.shuffle import pixel_shuffle as pixel_shuffle
 from dljax.nn.stack import stack as stack
 from dljax.nn.transposed import ConvTranspose as ConvTranspose
