@@ -116,3 +116,8 @@ class SideBySide:
                 top, left = (h - side) // 2, (w - side) // 2
                 rows.append(np.clip(image[top : top + side, left : left + side], 0, 1))
         return grid(np.stack(rows), 4, enlarge=2, gap=2)
+
+
+def looks(task: Predicts, test: Pairs) -> dict[str, Fidelity | SideBySide]:
+    """The looks "fidelity" and "pictures" of a test set."""
+    return {"fidelity": Fidelity(task, test), "pictures": SideBySide(task, test)}

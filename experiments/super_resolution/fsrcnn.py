@@ -12,7 +12,7 @@ from typing import Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
-from dljax.analysis.enlarged import Fidelity, SideBySide
+from dljax.analysis.enlarged import looks
 from dljax.data.datasets import photos, t91
 from dljax.data.resolution import pairs, windows
 from dljax.models.super_resolution import fsrcnn
@@ -55,7 +55,7 @@ def experiment(
             Pipeline(train, batch, seed=seed, transform=window),
             steps,
             evals={"test": EvalSet(test, window)},
-            looks={"fidelity": Fidelity(task, test), "pictures": SideBySide(task, test)},
+            looks=looks(task, test),
             every=max(1, steps // 4),
         ),
         seed=seed,
