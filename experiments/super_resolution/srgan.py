@@ -36,7 +36,7 @@ def experiment(
     dataset: Literal["photos", "t91"] = "photos",
     variant: str = "small",
     features: str = "",
-    steps: int = 600,
+    steps: int = 300,
     batch: int = 4,
     size: int = 12,
     lr: float = 1e-3,

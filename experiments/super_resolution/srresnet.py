@@ -40,7 +40,7 @@ def experiment(
     *,
     dataset: Literal["photos", "t91"] = "photos",
     variant: str = "small",
-    steps: int = 1000,
+    steps: int = 500,
     batch: int = 4,
     size: int = 12,
     lr: float = 1e-3,
