@@ -5,6 +5,7 @@
 
 FOLDER has t91/ and set5/. Luma of random windows of ``size`` small pixels, by Adam on the squared error;
 the fidelity is that of whole test images. The picture: small, bicubic, the network's, the true image.
+Of the photographs 36.20 dB, bicubic has 37.31; on T91, 4,500 steps (80 s of one core) reach 31.44 dB on Set5, still rising; bicubic has 30.39.
 """
 
 from typing import Literal
@@ -19,10 +20,10 @@ from dljax.models.super_resolution import fsrcnn
 from dljax.tasks.super_resolution import enlargement
 
 CLAIMS = {
-    "photos": {"expect": "fidelity/psnr >= 20"},
+    "photos": {"expect": "fidelity/psnr >= 35.5"},
     "t91": {
         "dataset": "t91",
-        "steps": 20_000,
+        "steps": 40_000,
         "expect": "fidelity/psnr >= 32.5",
         "published": "33.06 dB on Set5, also from ImageNet images; 33.22 by T91 alone (yjn870)",
     },
