@@ -5,7 +5,8 @@
 
 FOLDER has t91/ and set5/. Luma of random windows of ``size`` small pixels, by Adam on the squared error;
 the fidelity is that of whole test images. The picture: small, bicubic, the network's, the true image.
-Of the photographs 36.20 dB, bicubic has 37.31; on T91, 4,500 steps (80 s of one core) reach 31.44 dB on Set5, still rising; bicubic has 30.39.
+Of the photographs 36.20 dB, bicubic has 37.31; on T91, 4,500 steps (80 s of one core) reach 31.44 dB on
+Set5, still rising; bicubic has 30.39.
 """
 
 from typing import Literal
