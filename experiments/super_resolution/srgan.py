@@ -6,8 +6,8 @@
 Phases: ``content`` (the squared error), ``game``. By default the content of the game is pixels, which the paper
 calls SRGAN-MSE. ``features`` is a block of MobileNetV2 in their place (FOLDER has torchvision's weights of it,
 and t91/ and set5/ for ``--dataset t91``), not the paper's VGG19. A game lowers the PSNR and draws more texture.
-The small network's 300 steps end at 23.5 dB, blurred and with faded colors, bicubic has 36.6: it shows that the
-phases go on, not a good enlargement. Two minutes of one core.
+The small network's 300 steps end at 23.5 dB, blurred and with faded colors; 100 of the game at 25.8, with a
+checkered texture; bicubic has 36.6. So it shows that the phases go on, and no good enlargement yet.
 """
 
 from pathlib import Path
