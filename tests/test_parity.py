@@ -48,11 +48,14 @@ from dljax.models.convnets import (
 from dljax.models.diffusion import ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.segmentation import unet_vgg16
+from dljax.models.super_resolution import espcn, fsrcnn, srresnet
 from dljax.models.transformers import vit
 from dljax.weights import alexnet as alexnet_names
 from dljax.weights import cyclegan as cyclegan_names
 from dljax.weights import ddpm as ddpm_names
+from dljax.weights import espcn as espcn_names
 from dljax.weights import from_variables, renamed, to_variables
+from dljax.weights import fsrcnn as fsrcnn_names
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
@@ -65,6 +68,7 @@ from dljax.weights import patchgan as patchgan_names
 from dljax.weights import pix2pix as pix2pix_names
 from dljax.weights import resnet as resnet_names
 from dljax.weights import resnet_cifar as resnet_cifar_names
+from dljax.weights import srresnet as srresnet_names
 from dljax.weights import unet_vgg16 as unet_vgg16_names
 from dljax.weights import vgg as vgg_names
 from dljax.weights import vit as vit_names
@@ -201,6 +205,25 @@ ROWS = {
         SHORT,
         gain=2**0.5,
     ),
+    **{
+        f"a port of {name}": Row(
+            architecture,
+            variant,
+            changes,
+            names,
+            (image(12)[..., :channels],),
+            ("super_resolution.npz", name),
+            DEEP,
+            True,
+        )
+        for name, architecture, variant, changes, names, channels in (
+            ("espcn", espcn, "x3", {}, espcn_names, 1),
+            ("fsrcnn_x2", fsrcnn, "x2", {}, fsrcnn_names, 1),
+            ("fsrcnn_x3", fsrcnn, "x3", {}, fsrcnn_names, 1),
+            ("srresnet", srresnet, "leftthomas", {"blocks": 2}, srresnet_names, 3),
+            ("srresnet_prelu", srresnet, "leftthomas-x2", {"blocks": 2}, srresnet_names, 3),
+        )
+    },
     "torchvision's GoogLeNet": inception(
         inception_v1, "torchvision-auxiliary", {}, inception_v1_names, "v1"
     ),

@@ -57,13 +57,32 @@ def pad_crop_flip(pad: int = 4, *, flip: bool = True) -> Transform:
     return apply
 
 
-@functools.lru_cache(maxsize=16)
-def _interpolation(old: int, new: int) -> np.ndarray:
-    """float32 [new, old]: weights of a triangle as wide as the coarser of the two grids."""
+def triangle(x: np.ndarray) -> np.ndarray:
+    """The kernel of bilinear interpolation, 0 from a distance of 1 on."""
+    return np.maximum(0.0, 1.0 - x)
+
+
+def cubic(x: np.ndarray) -> np.ndarray:
+    """The kernel of bicubic interpolation, 0 from a distance of 2 on. Keys 1981,
+    doi:10.1109/TASSP.1981.1163711, equation 15; MATLAB's and Pillow's.
+    """
+    near, far = (1.5 * x - 2.5) * x**2 + 1, ((2.5 - 0.5 * x) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+@functools.lru_cache(maxsize=64)
+def interpolation(
+    old: int, new: int, kernel: Callable[[np.ndarray], np.ndarray] = triangle
+) -> np.ndarray:
+    """float32 [new, old]: weights of a kernel of distances, in pixels of the coarser of the two grids.
+
+    So a smaller image is free of aliases. Pixels have their centers at a half, and those beyond the border do
+    not count.
+    """
     scale = old / new
     center = (np.arange(new)[:, None] + 0.5) * scale
     distance = np.abs(np.arange(old) + 0.5 - center) / max(scale, 1.0)
-    weight = np.maximum(0.0, 1.0 - distance)
+    weight = kernel(distance)
     return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
 
 
@@ -90,8 +109,8 @@ def resize(size: int) -> Transform:
             return np.floor(x + np.float32(0.5)) if image.dtype == np.uint8 else x
 
         # As Pillow: along the rows first, rounded to levels in between.
-        wide = level(_interpolation(w, size) @ image.reshape(b * h, w, c).astype(np.float32))
-        tall = level(_interpolation(h, size) @ wide.reshape(b, h, size * c))
+        wide = level(interpolation(w, size) @ image.reshape(b * h, w, c).astype(np.float32))
+        tall = level(interpolation(h, size) @ wide.reshape(b, h, size * c))
         return {**examples, "image": tall.astype(image.dtype).reshape(b, size, size, c)}
 
     return apply

@@ -15,5 +15,7 @@ from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.norm import instance_norm as instance_norm
 from dljax.nn.norm import near_one as near_one
 from dljax.nn.pool import max_pool as max_pool
+from dljax.nn.prelu import PReLU as PReLU
+from dljax.nn.shuffle import pixel_shuffle as pixel_shuffle
 from dljax.nn.stack import stack as stack
 from dljax.nn.transposed import ConvTranspose as ConvTranspose

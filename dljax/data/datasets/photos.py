@@ -8,9 +8,11 @@ import numpy as np
 
 from dljax.data.fake import images as fake_images
 from dljax.data.pipeline import Arrays, Examples
+from dljax.data.sources import embedded
 from dljax.errors import UserError
 
 SIDES = (427, 640)
+_BORDER = SIDES[1] * 3 // 4  # test patches lie to the right of this column
 
 
 @functools.lru_cache(maxsize=1)
@@ -53,8 +55,25 @@ def load(*, size: int = 32, fake: bool = False) -> tuple[Patches | Arrays, Patch
         return tuple(  # type: ignore[return-value]
             Arrays({"image": a["image"], "photo": a["label"]}) for a in (train, test)
         )
-    border = SIDES[1] * 3 // 4
-    if not 1 <= size <= SIDES[1] - border:
-        raise UserError(f"patches of {size}: expected 1 to {SIDES[1] - border} pixels")
+    if not 1 <= size <= SIDES[1] - _BORDER:
+        raise UserError(f"patches of {size}: expected 1 to {SIDES[1] - _BORDER} pixels")
     photos = photographs()
-    return Patches(photos[:, :, :border], size), Patches(photos[:, :, border:], size)
+    return Patches(photos[:, :, :_BORDER], size), Patches(photos[:, :, _BORDER:], size)
+
+
+def parts(*, data: str = "", fake: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(train, test): the same parts of the photographs, whole: uint8 [427, 480, 3] and [427, 160, 3], two each.
+
+    Args:
+        data: must be empty: nothing is read from files.
+        fake: made-up ones of 96x96 pixels.
+
+    Raises:
+        UserError: a folder in ``data``.
+    """
+    embedded(data)
+    if fake:
+        made = (fake_images(2, (96, 96, 3), 2, split=s).arrays["image"] for s in (0, 1))
+        return tuple(map(list, made))  # type: ignore[return-value]
+    photos = photographs()
+    return list(photos[:, :, :_BORDER]), list(photos[:, :, _BORDER:])
