@@ -1,0 +1,69 @@
+"""A VQ-VAE and a prior over its codes. van den Oord et al. 2017, arXiv:1711.00937.
+
+dljax train experiments/autoencoders/vqvae.py
+dljax train experiments/autoencoders/vqvae.py --claim cifar10 --data FOLDER
+"""
+
+from typing import Literal
+
+import optax
+
+from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
+from dljax.analysis.codes import Shares, Usage
+from dljax.analysis.generate import generate
+from dljax.analysis.looks import Beside, Samples
+from dljax.data import transforms
+from dljax.data.datasets import cifar10, digits
+from dljax.data.images import pixel_variance
+from dljax.models.autoencoders import vqvae
+from dljax.models.transformers import gpt
+from dljax.tasks import codebook
+
+CLAIMS = {
+    "digits": {"expect": ["codes/test/error <= 0.012", "prior/test/loss <= 1.7"]},
+    "cifar10": {
+        "dataset": "cifar10", "variant": "cifar10", "steps": 1000, "batch": 32, "lr": 3e-4,
+        "expect": "codes/test/error <= 0.105",
+        "published": "error 0.105, perplexity 72 (Sonnet, training batches at 1000 steps)",
+    },
+}  # fmt: skip
+SMALL = {"variant": "tiny", "prior": "tiny", "batch": 8}
+DATASETS = {"digits": digits, "cifar10": cifar10}
+
+
+def experiment(
+    *,
+    dataset: Literal["digits", "cifar10"] = "digits",
+    variant: str = "28",
+    prior: str = "char-small",
+    steps: int = 800,
+    prior_steps: int = 600,
+    batch: int = 64,
+    lr: float = 1e-3,
+    dropout: float = 0.2,
+    data: str = "",
+    seed: int = 0,
+    fake: bool = False,
+) -> Experiment:
+    train, test = DATASETS[dataset].load(data=data, fake=fake)
+    pipeline = Pipeline(train, batch, seed=seed, transform=transforms.unit)
+    held_out = EvalSet(test, transforms.unit)
+    model = models.build(vqvae, variant)
+    side = pipeline.batch(0, slice(0, 1))["image"].shape[1] // 4
+    net = models.build(gpt, prior, vocabulary=model.codes + 1, context=side * side, dropout=dropout)
+    coder = codebook.vector_quantized(model, pixel_variance(train))
+    encode = codebook.encoded(model)
+    over = codebook.prior(net, coder, model, generate)
+    rate = optax.cosine_decay_schedule(2e-3, prior_steps, alpha=0.05)
+    looks = {
+        "reconstructions": Beside(coder, held_out, 16),
+        "usage": Usage(encode, held_out),
+        "shares": Shares(encode, held_out, model.codes),
+    }
+    first, second = learn(coder, optax.adam(lr)), learn(over, optax.adamw(rate, weight_decay=0.1))
+    evals, drawn = {"test": held_out}, {"samples": Samples(over.sample)}
+    return Experiment(
+        Phase(first, pipeline, steps, evals, looks, every=500, name="codes"),
+        Phase(second, pipeline, prior_steps, evals, drawn, every=500, name="prior"),
+        seed=seed,
+    )
