@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dljax.analysis import charts
+from dljax.analysis.latents import Encoder
 from dljax.analysis.predictions import predict
 from dljax.data.pipeline import EvalSet
 from dljax.tasks.codebook import perplexity
@@ -54,12 +55,5 @@ class Shares:
 
 def _counts(codes: Codes, variables: Variables, data: EvalSet, n: int) -> np.ndarray:
     """Number of places that have each code, float64, up to the last code that occurs."""
-    of_set = predict(_Encoder(codes), variables, data, n).outputs
+    of_set = predict(Encoder(codes), variables, data, n).outputs
     return np.bincount(np.ravel(of_set)).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class _Encoder:
-    """Owner of ``codes`` as a ``predict``."""
-
-    predict: Codes
