@@ -318,6 +318,7 @@ def test_depthwise_is_flax_layer(images, padding, key):
         ((1, 1, 3), (2, 4), 3, "VALID"),
         ((1, 1, 3), 4, 1, "VALID"),
         ((5, 6, 3), 3, 2, "SAME"),
+        ((7, 6, 32), 3, 2, "SAME"),
         ((1, 1, 3), 2, 4, "VALID"),
     ],
 )

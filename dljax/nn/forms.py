@@ -125,7 +125,7 @@ def of_transposed(
     from_one_pixel = padding == "VALID" and (h, w) == (1, 1) and min(size) >= stride
     if size == [stride, stride] or from_one_pixel:
         return "one to many"
-    if size == [4, 4] and stride == 2 and padding == "SAME":
+    if size in ([3, 3], [4, 4]) and stride == 2 and padding == "SAME":
         return "phases" if h * w <= 16 or b * h * w <= _FEW else "strided 4"
     return "xla"
 

@@ -28,11 +28,14 @@ def conv_transpose(
       product and a reshape;
     - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4, and of few
       pixels in all, the four phases of the output (even and odd rows and columns), which are 2x2
-      convolutions of the input, interleaved.
+      convolutions of the input, interleaved. Kernel 3 is kernel 4 with a last row and column of zeros.
 
     Any other geometry, and accelerators, take ``lax.conv_transpose``.
     """
-    match forms.of_transposed(x.shape, kernel.shape, stride, padding):
+    form = forms.of_transposed(x.shape, kernel.shape, stride, padding)
+    if form in ("phases", "strided 4") and kernel.shape[0] == 3:
+        kernel = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
+    match form:
         case "one to many":
             return one_to_many(x, kernel)
         case "strided 4":

@@ -20,7 +20,7 @@ from dljax.models.transformers import gpt
 from dljax.tasks import codebook
 
 CLAIMS = {
-    "digits": {"expect": ["codes/test/error <= 0.012", "prior/test/loss <= 1.7"]},
+    "digits": {"expect": ["codes/test/error <= 0.01", "prior/test/loss <= 1.8"]},
     "cifar10": {
         "dataset": "cifar10", "variant": "cifar10", "steps": 1000, "batch": 32, "lr": 3e-4,
         "expect": "codes/test/error <= 0.105",
@@ -36,7 +36,7 @@ def experiment(
     dataset: Literal["digits", "cifar10"] = "digits",
     variant: str = "28",
     prior: str = "char-small",
-    steps: int = 800,
+    steps: int = 1000,
     prior_steps: int = 600,
     batch: int = 64,
     lr: float = 1e-3,
