@@ -3,6 +3,9 @@ the network of Keras' example.
 
     dljax train experiments/autoencoders/conv_vae.py
     dljax train experiments/autoencoders/conv_vae.py --claim mnist --data FOLDER
+
+On digits 359 nats after 20 epochs (378 after 10), a plane of blurred 0, 1, 6 and 9 still, where twenty latents and no convolution reach 320
+(``vae.py``). The plane is drawn at equal steps of the prior's quantiles.
 """
 
 from typing import Literal
@@ -18,10 +21,9 @@ from dljax.models.autoencoders import conv_vae
 from dljax.tasks.reconstruction import decoded, variational
 
 CLAIMS = {
-    "digits": {"expect": "test/loss <= 365"},
+    "digits": {"expect": "test/loss <= 360"},
     "mnist": {
         "dataset": "mnist", "epochs": 30, "lr": 1e-3, "expect": "test/loss <= 160",
-        "published": "none of the test set",
     },
 }  # fmt: skip
 SMALL = {"variant": "tiny", "batch": 8, "size": 8}
@@ -32,7 +34,7 @@ def experiment(
     *,
     dataset: Literal["digits", "mnist"] = "digits",
     variant: str = "2",
-    epochs: float = 40,
+    epochs: float = 60,
     batch: int = 128,
     lr: float = 3e-3,
     size: int = 28,
@@ -53,7 +55,7 @@ def experiment(
             pipeline.steps(epochs),
             evals={"test": held_out},
             looks=looks,
-            every=pipeline.steps(epochs / 4),
+            every=pipeline.steps(epochs / 3),
         ),
         seed=seed,
     )

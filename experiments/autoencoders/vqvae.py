@@ -1,7 +1,13 @@
 """A VQ-VAE and a prior over its codes. van den Oord et al. 2017, arXiv:1711.00937.
 
-dljax train experiments/autoencoders/vqvae.py
-dljax train experiments/autoencoders/vqvae.py --claim cifar10 --data FOLDER
+    dljax train experiments/autoencoders/vqvae.py
+    dljax train experiments/autoencoders/vqvae.py --claim cifar10 --data FOLDER
+
+The error is a share of the pixels' variance. The prior is a GPT over the map's codes, line by line. On
+digits the error is 0.011 after 500 steps, 0.007 after 1000 and 0.005 after 1500, with 27 of 64 codes in use;
+of the samples after 500 steps of the prior about half read as digits. CIFAR-10 in Sonnet's setting (batch 32,
+rate 3e-4, averages of decay 0.99): over the training batches of steps 900 to 1000 an error of 0.103 and a
+perplexity of 79, on the test set 0.099 and 87 (batches of 256). Some four minutes on one core each.
 """
 
 from typing import Literal
