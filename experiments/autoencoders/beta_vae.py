@@ -5,7 +5,9 @@
     dljax train experiments/autoencoders/beta_vae.py --claim full
 
 "factors/accuracy" is the paper's disentanglement metric: a linear classifier tells the one of five factors (shape,
-scale, angle, x, y) that pairs of images share from how far apart their codes are along each axis.
+scale, angle, x, y) that pairs of images share from how far apart their codes are along each axis. After
+500 steps, a minute on one core, 0.81 (chance 0.2) at a reconstruction of 56 nats: one axis is the scale, one the
+height, shapes are still blurred to disks.
 """
 
 import numpy as np
@@ -20,7 +22,7 @@ from dljax.models.autoencoders import beta_vae
 from dljax.tasks.reconstruction import decoded, posterior_mean, variational
 
 CLAIMS = {
-    "shapes": {"expect": "test/reconstruction <= 100"},
+    "shapes": {"expect": ["test/reconstruction <= 60", "factors/accuracy >= 0.75"]},
     "full": {
         "variant": "H", "steps": 100_000, "batch": 64, "lr": 1e-4,
         "expect": "factors/accuracy >= 0.9",
