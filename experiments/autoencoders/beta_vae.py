@@ -6,7 +6,7 @@
 
 "factors/accuracy" is the paper's disentanglement metric: a linear classifier tells the one of five factors (shape,
 scale, angle, x, y) that pairs of images share from how far apart their codes are along each axis. After
-1000 steps, two minutes on one core, 0.82 (chance 0.2) at a reconstruction of 50 nats: of ten axes five are used, one
+1000 steps 0.82 (chance 0.2) at a reconstruction of 50 nats: of ten axes five are used, one
 of them for the scale; shapes are still blurred to disks.
 """
 
