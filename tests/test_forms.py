@@ -80,7 +80,6 @@ FORMS = {
     "the same, one pixel": of_transposed(up_four, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases": of_transposed(phases, (5, 4, 3), (4, 4, 3, 5), 2, "SAME"),
     "phases, one pixel": of_transposed(phases, (1, 1, 3), (4, 4, 3, 5), 2, "SAME"),
-    "phases of three taps": of_transposed(phases, (5, 4, 3), (3, 3, 3, 5), 2, ((1, 2), (1, 2))),
     "kernel = stride = 2": of_transposed(one_to_many, (6, 5, 3), (2, 2, 3, 5), 2, "SAME"),
     "kernel = stride = 3": of_transposed(one_to_many, (3, 4, 3), (3, 3, 3, 5), 3, "VALID"),
     "from one pixel": of_transposed(one_to_many, (1, 1, 3), (4, 4, 3, 5), 1, "VALID"),
@@ -319,6 +318,9 @@ def test_depthwise_is_flax_layer(images, padding, key):
         ((1, 1, 3), (2, 4), 3, "VALID"),
         ((1, 1, 3), 4, 1, "VALID"),
         ((5, 6, 3), 3, 2, "SAME"),
+        ((7, 6, 32), 3, 2, "SAME"),
+        ((5, 6, 3), 3, 2, ((1, 2), (1, 2))),
+        ((7, 6, 32), 3, 2, ((1, 2), (1, 2))),
         ((1, 1, 3), 2, 4, "VALID"),
     ],
 )

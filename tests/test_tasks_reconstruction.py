@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dljax.tasks.reconstruction import kl_to_standard_normal, variational
 
@@ -33,9 +34,10 @@ class Known(nn.Module):
         return jnp.full(image.shape, jnp.log(3.0)), mean, log_var
 
 
-def test_the_bound_by_hand(key):
+@pytest.mark.parametrize("beta", [1.0, 4.0])
+def test_the_bound_by_hand(key, beta):
     """Pixels 1, 1, 0 and 1/2 under a chance of 3/4: -2 log 3/4 - log 1/4 - (log 3/4 + log 1/4) / 2."""
-    task = variational(Known())
+    task = variational(Known(), beta=beta)
     batch = {"image": jnp.array([1.0, 1.0, 0.0, 0.5]).reshape(1, 2, 2, 1)}
     params, extra = task.init(key, batch)
     kl = 0.5 + 0.5 * (np.e - 1.75)  # as above
@@ -45,4 +47,18 @@ def test_the_bound_by_hand(key):
     for found in (measured, {**aux.metrics, "loss": value}):
         np.testing.assert_allclose(found["kl"].value, kl, rtol=1e-6)  # float32
         np.testing.assert_allclose(found["reconstruction"].value, reconstruction, rtol=1e-6)
-        np.testing.assert_allclose(found["loss"].value, reconstruction + kl, rtol=1e-6)
+        np.testing.assert_allclose(found["loss"].value, reconstruction + beta * kl, rtol=1e-6)
+
+
+def test_a_beta_of_one_is_the_plain_bound_to_the_bit(key):
+    """One image: the loss is the float32 sum of the two numbers beside it."""
+    task = variational(Known(), beta=1.0)
+    batch = {"image": jax.random.uniform(key, (1, 2, 2, 1))}
+    found = task.evaluate(*task.init(key, batch), batch, key)
+    assert found["loss"].total == found["reconstruction"].total + found["kl"].total
+
+
+def test_the_divergence_of_the_table():
+    """Means of 1 and -1, variances of 1/4 and 4: 1/2 (1 + 1/4 - 1 + log 4) + 1/2 (1 + 4 - 1 - log 4)."""
+    mean, log_var = jnp.array([[1.0, -1.0]]), jnp.log(jnp.array([[0.25, 4.0]]))
+    np.testing.assert_allclose(kl_to_standard_normal(mean, log_var), [2.125], rtol=1e-6)

@@ -187,6 +187,24 @@ def bars(values: Mapping[str, Sequence[float]], *, ylabel: str) -> np.ndarray:
     return _drawn(figure)
 
 
+def ranked(share, size: int, *, ylabel: str) -> np.ndarray:
+    """Bars of shares, the largest first, beside the line of ``size`` equal ones.
+
+    Args:
+        share: [n], adding up to 1, with n at most ``size``; the rest have none.
+    """
+    share = np.sort(np.asarray(share))[::-1]
+    share = share[share > 0]
+    figure = _figure(5.2, 3.0)
+    axes = figure.subplots()
+    axes.bar(np.arange(1, len(share) + 1), share, 1.0, color="tab:blue", edgecolor="white", lw=0.3)
+    axes.axhline(1 / size, color="black", lw=0.8, ls="--", label=f"1/{size}")
+    axes.set(xlabel=f"rank: {len(share)} of {size} occur", ylabel=ylabel, xlim=(0.5, size + 0.5))
+    axes.set(yscale="log")
+    axes.legend(loc="upper right", fontsize=8)
+    return _drawn(figure)
+
+
 def forecasts(past, futures: Mapping[str, Any]) -> np.ndarray:
     """Windows of a series, one below the other, each with several futures.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dljax.data.pipeline import Examples, Transform, uniform
+from dljax.data.pipeline import Examples, Source, Transform, uniform
 from dljax.data.sources import formats
 from dljax.errors import UserError
 
@@ -167,3 +167,13 @@ def random_resized_crop(size: int, least_area: float = 0.08) -> Transform:
         return _each(one, examples, *(uniform(seeds, name) for name in names))
 
     return apply
+
+
+def pixel_variance(source: Source) -> float:
+    """Variance of all pixels and channels of a source's uint8 images, taken in 0..1."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(source), 1000):
+        rows = np.arange(start, min(start + 1000, len(source)))
+        counts += np.bincount(source.gather(rows)["image"].ravel(), minlength=256)
+    share, level = counts / counts.sum(), np.arange(256) / 255
+    return float(share @ level**2 - (share @ level) ** 2)

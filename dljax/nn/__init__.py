@@ -11,6 +11,7 @@ from dljax.nn.dense import dense as dense
 from dljax.nn.depthwise import DepthwiseConv as DepthwiseConv
 from dljax.nn.dropout import Dropout as Dropout
 from dljax.nn.first_maximum import first_maximum as first_maximum
+from dljax.nn.latent import draw as draw
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.norm import instance_norm as instance_norm
 from dljax.nn.norm import near_one as near_one

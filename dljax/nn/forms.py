@@ -123,11 +123,10 @@ def of_transposed(
     if plain():
         return "xla"
     from_one_pixel = padding == "VALID" and (h, w) == (1, 1) and min(size) >= stride
-    if size == [3, 3] and stride == 2 and padding == ((1, 2), (1, 2)):
-        return "phases"
     if isinstance(padding, str) and size == [stride, stride] or from_one_pixel:
         return "one to many"
-    if size == [4, 4] and stride == 2 and padding == "SAME":
+    known = size in ([3, 3], [4, 4]) and padding == "SAME"
+    if stride == 2 and (known or size == [3, 3] and padding == ((1, 2), (1, 2))):
         return "phases" if h * w <= 16 or b * h * w <= _FEW else "strided 4"
     return "xla"
 

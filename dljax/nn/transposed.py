@@ -30,11 +30,16 @@ def conv_transpose(
       product and a reshape;
     - kernel 4, stride 2, "SAME": the transpose of ``dljax.nn.strided``; of maps up to 4 x 4, and of few
       pixels in all, the four phases of the output (even and odd rows and columns), which are 2x2
-      convolutions of the input, interleaved. Kernel 3, stride 2, padding (1, 2): always its phases.
+      convolutions of the input, interleaved. Kernel 3 is kernel 4 with a row and a column of zeros, the last ones
+      for "SAME" (Keras'), the first ones for padding (1, 2) (PyTorch's).
 
     Any other geometry, and accelerators, take ``lax.conv_transpose``.
     """
-    match forms.of_transposed(x.shape, kernel.shape, stride, padding):
+    form = forms.of_transposed(x.shape, kernel.shape, stride, padding)
+    if form in ("phases", "strided 4") and kernel.shape[0] == 3:
+        zeros = (0, 1) if padding == "SAME" else (1, 0)
+        kernel = jnp.pad(kernel, (zeros, zeros, (0, 0), (0, 0)))
+    match form:
         case "one to many":
             return one_to_many(x, kernel)
         case "strided 4":
@@ -53,20 +58,14 @@ def one_to_many(x: Array, kernel: Array) -> Array:
 
 
 def phases(x: Array, kernel: Array) -> Array:
-    """The even and the odd outputs of kernel 4 and "SAME", or of kernel 3 and padding (1, 2), stride 2.
-
-    Along each axis, with four taps out[2i] = x[i-1] k[0] + x[i] k[2] and out[2i+1] = x[i] k[1] + x[i+1] k[3],
-    with three out[2i] = x[i] k[1] and out[2i+1] = x[i] k[0] + x[i+1] k[2].
+    """Along each axis, out[2i] = x[i-1] k[0] + x[i] k[2] and out[2i+1] = x[i] k[1] + x[i+1] k[3].
 
     Not one convolution with four times the channels: its gradient is ten times slower.
     """
     (b, h, w, _), d = x.shape, kernel.shape[-1]
-    four = len(kernel) == 4
-    taps = [slice(0, None, 2), slice(1, None, 2)][:: 1 if four else -1]
-    around = [(1, 0), (0, 1)] if four else [(0, 0), (0, 1)]
 
     def phase(u: int, v: int) -> Array:
-        return forms.xla(x, kernel[taps[u]][:, taps[v]], (around[u], around[v]))
+        return forms.xla(x, kernel[u::2, v::2], ((1 - u, u), (1 - v, v)))
 
     rows = [jnp.stack([phase(u, 0), phase(u, 1)], axis=3) for u in (0, 1)]
     return jnp.stack(rows, axis=2).reshape(b, 2 * h, 2 * w, d)

@@ -1,6 +1,6 @@
 """Reconstruction of images through a latent code."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +10,7 @@ import optax
 
 from dljax.tasks.linen import forward, initialize
 from dljax.tasks.supervised import MODEL, means
-from dljax.types import Array, Aux, Task
+from dljax.types import Array, Aux, Batch, Predict, Task, Variables
 
 
 def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
@@ -21,10 +21,33 @@ def kl_to_standard_normal(mean: Array, log_var: Array) -> Array:
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=-1)
 
 
-def variational(model: nn.Module) -> Task:
-    """Negative evidence lower bound, in nats per image.
+def decoded(model: nn.Module) -> Callable[[Variables, Array], Array]:
+    """The function (variables, z [b, z]) -> images in 0..1, the mean of p(x|z)."""
 
-        loss = -E_{z ~ q(z|x)} log p(x|z) + KL(q(z|x) || N(0, 1))
+    @jax.jit
+    def of(variables: Variables, z: Array) -> Array:
+        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
+        logits: Any = model.apply(given, z, method="decode")
+        return jax.nn.sigmoid(logits)
+
+    return of
+
+
+def posterior_mean(model: nn.Module) -> Predict:
+    """The function (variables, batch of ``image`` in 0..1) -> the mean of q(z|x), [b, z]."""
+
+    def of(variables: Variables, batch: Batch) -> Array:
+        given = variables.params[MODEL], variables.extra[MODEL]
+        return forward(model, *given, batch["image"], key=None, train=False)[0][1]
+
+    return of
+
+
+def variational(model: nn.Module, *, beta: float = 1.0) -> Task:
+    """Negative evidence lower bound, in nats per image; with another ``beta`` than 1 that of Higgins et al.
+    2017 (beta-VAE), equation 4.
+
+        loss = -E_{z ~ q(z|x)} log p(x|z) + beta KL(q(z|x) || N(0, 1))
 
     with one draw of z and a Bernoulli for each pixel: cross-entropies summed over pixels, averaged
     over the batch. A sample is the mean of p(x|z) for z ~ N(0, 1).
@@ -33,6 +56,7 @@ def variational(model: nn.Module) -> Task:
         model: called as ``model(image, train=...) -> (logits like image, mean [b, z], log_var [b, z])``,
             drawing z from the stream "noise" where ``train``; it has ``latents``, the length of z,
             and a method ``decode(z) -> logits``.
+        beta: weight of the divergence.
 
     Batch: ``image`` [b, h, w, c] in 0..1. Evaluation: ``loss``, ``reconstruction``, ``kl``.
     """
@@ -46,7 +70,7 @@ def variational(model: nn.Module) -> Task:
         pixels = optax.sigmoid_binary_cross_entropy(logits, image)
         reconstruction = jnp.sum(pixels, axis=tuple(range(1, pixels.ndim)))
         kl = kl_to_standard_normal(mean.astype(jnp.float32), log_var.astype(jnp.float32))
-        return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+        return {"loss": reconstruction + beta * kl, "reconstruction": reconstruction, "kl": kl}
 
     def terms(params, extra, batch, key):
         # An evaluation has train=True too: the bound is an expectation over draws of z.
@@ -68,11 +92,9 @@ def variational(model: nn.Module) -> Task:
         logits, _, _ = forward(model, *given, batch["image"], key=None, train=False)[0]
         return jax.nn.sigmoid(logits)
 
-    @partial(jax.jit, static_argnums=2)
+    decode = decoded(model)
+
     def sample(variables, key, n):
-        z = jax.random.normal(key, (n, model.latents))
-        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
-        logits: Any = model.apply(given, z, method="decode")
-        return jax.nn.sigmoid(logits)
+        return decode(variables, jax.random.normal(key, (n, model.latents)))
 
     return Task(init, {MODEL: loss}, evaluate, predict, sample)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax import axes
+from dljax.nn import draw
 
 
 class Encoder(nn.Module):
@@ -60,10 +60,7 @@ class VAE(nn.Module):
     ) -> tuple[Float[Array, "b h w c"], Float[Array, "b z"], Float[Array, "b z"]]:
         """Return (logits of the pixels, mean, log variance)."""
         mean, log_var = self.encoder(image)
-        z = mean
-        if train:
-            eps = axes.normal(self.make_rng("noise"), mean.shape).astype(mean.dtype)
-            z = mean + jnp.exp(0.5 * log_var) * eps
+        z = draw(self, mean, log_var) if train else mean
         return self.decoder(z), mean, log_var
 
     def decode(self, z: Float[Array, "b z"]) -> Float[Array, "b h w c"]:
