@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dljax.errors import UserError
+from dljax.learner import State
 from dljax.models.autoencoders.autoencoder import Autoencoder
 from dljax.tasks.autoencoding import (
     BERNOULLI,
@@ -18,7 +19,9 @@ from dljax.tasks.autoencoding import (
     gaussian_noise,
     kl_sparsity,
     l1_sparsity,
+    layer_by_layer,
     masking,
+    unrolled,
 )
 from dljax.types import Variables
 
@@ -134,3 +137,40 @@ def test_the_target_is_the_clean_image(key):
     # In use nothing is masked: 5 x 0.75 into each sigmoid.
     code = 1 / (1 + np.exp(-3.75))
     np.testing.assert_allclose(coding(FLAT)(variables, batch), np.full((2, 3), code), rtol=1e-6)
+
+
+def test_layers_learn_the_clean_codes_of_those_below(key):
+    """Neither the lower layer's corruption nor the upper one's is in the target, 1/2 = sigmoid(0)."""
+    layers = [FLAT, Autoencoder(latents=2, shape=(3,))]
+    corruptions = [lambda x, key: x + 1, lambda x, key: jnp.zeros_like(x)]
+    first, second = layer_by_layer(layers, corruptions)
+    assert list(first.losses) == ["layer0"] and list(second.losses) == ["layer1"]
+    batch = {"image": jnp.zeros((2, 5))}
+    shapes = jax.eval_shape(lambda: second.init(key, batch))[0]
+    assert set(shapes) == {"layer0", "layer1"}
+    upper = {
+        "encoder_0": {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)},
+        "decoder_0": {"kernel": jnp.zeros((2, 3)), "bias": jnp.full(3, jnp.log(3.0))},
+    }
+    params, extra = {"layer0": ones()["model"], "layer1": upper}, {"layer0": {}, "layer1": {}}
+    assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, shapes)
+    found = second.evaluate(params, extra, batch, key)
+    np.testing.assert_allclose(found["mse"].value, (3 / 4 - 1 / 2) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(found["corrupted_mse"].value, (0 - 1 / 2) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(first.evaluate(params, extra, batch, key)["corrupted_mse"].value, 1)
+
+
+def test_the_classifier_starts_from_the_encoders(key):
+    layers = {f"layer{i}": {"encoder_0": jnp.full(2, i), "decoder_0": jnp.ones(3)} for i in (0, 1)}
+    new = {"encoder_0": jnp.full(2, 7), "encoder_1": jnp.full(2, 7), "output": jnp.full(2, 8)}
+    before = State(jnp.int32(5), key, layers, {}, {"layer1": ()}, None)
+    fresh = State(jnp.int32(0), key, {"model": new}, {"model": {}}, {"model": ()}, None)
+    after = unrolled(before, fresh)
+    assert after.step == 5 and after.opt == fresh.opt and after.extra == fresh.extra
+    (params,) = after.params.values()
+    assert {name: float(x[0]) for name, x in params.items()} == {
+        "encoder_0": 0,
+        "encoder_1": 1,
+        "output": 8,
+    }
+    assert unrolled(None, fresh) is fresh

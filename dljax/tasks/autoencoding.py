@@ -1,6 +1,7 @@
 """Autoencoders of a code that is a number for each unit: plain, denoising, sparse and contractive."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -10,7 +11,9 @@ import optax
 
 from dljax import axes
 from dljax.errors import UserError
+from dljax.learner import State
 from dljax.tasks.linen import forward, initialize
+from dljax.tasks.players import called, resting_on
 from dljax.tasks.supervised import MODEL, means, weights
 from dljax.types import Array, Aux, Batch, Key, Mean, Predict, PyTree, Task
 
@@ -170,8 +173,8 @@ def autoencoding(
         output: of a pixel.
 
     Batch: ``image`` [b, ...], for ``BERNOULLI`` in 0..1. Evaluation: ``loss`` and ``reconstruction``
-    (nats per image), ``mse`` (per pixel) and each penalty by its name, unweighted. ``predict`` restores
-    images that are not corrupted.
+    (nats per image), ``mse`` (per pixel), where images are corrupted ``corrupted_mse`` (of the encoder's
+    input), and each penalty by its name, unweighted. ``predict`` restores images as they are given.
     """
     given_penalties = dict(penalties or {})
 
@@ -194,6 +197,8 @@ def autoencoding(
         encoding = Encoding(encode, own, image, code.astype(jnp.float32), batch)
         found = {name: penalty(encoding) for name, (_, penalty) in given_penalties.items()}
         loss = error + sum(given_penalties[name][0] * x for name, x in found.items())
+        if corrupt is not unharmed:
+            found["corrupted_mse"] = jnp.mean((image.astype(jnp.float32) - clean) ** 2, pixels)
         return dict(means({"loss": loss, "reconstruction": error, "mse": mse, **found}, batch))
 
     def loss(params, extra, batch, key) -> tuple[Mean, Aux]:
@@ -218,3 +223,44 @@ def coding(model: nn.Module, player: str = MODEL) -> Predict:
         return model.apply({"params": variables.params[player]}, batch["image"], method="encode")
 
     return predict
+
+
+def layer_by_layer(layers: Sequence[nn.Module], corruptions: Sequence[Corruption]) -> list[Task]:
+    """Tasks of greedy pre-training: the i-th trains "layer<i>" on the codes of those below it.
+
+    The codes below are of the clean images; layer i's own corruption is put on them. Bengio et al.
+    2006, Greedy Layer-Wise Training of Deep Networks, NeurIPS; Vincent et al. 2010, JMLR 11, section 3.5.
+
+    Args:
+        layers: autoencoders, each of the codes of the one before.
+        corruptions: one for each.
+    """
+
+    def codes_below(below, variables, batch):
+        code = batch["image"]
+        for i, layer in enumerate(below):
+            code = coding(layer, f"layer{i}")(variables, {"image": code})
+        return {**batch, "image": code}
+
+    tasks: list[Task] = []
+    for i, (layer, corrupt) in enumerate(zip(layers, corruptions, strict=True)):
+        task = called(autoencoding(layer, corrupt=corrupt), model=f"layer{i}")
+        if tasks:
+            task = resting_on(task, tasks[-1], partial(codes_below, layers[:i]))
+        tasks.append(task)
+    return tasks
+
+
+def unrolled(before: State | None, fresh: State) -> State:
+    """Start the player "model" from the encoders of ``layer_by_layer``, whose decoders are left out.
+
+    Its layers "encoder_<i>" are the encoders; the others begin.
+    """
+    if before is None:
+        return fresh
+    encoders = {
+        f"encoder_{name.removeprefix('layer')}": jax.tree.map(jnp.copy, layer["encoder_0"])
+        for name, layer in before.params.items()
+    }
+    params = {MODEL: {**fresh.params[MODEL], **encoders}}
+    return fresh._replace(step=before.step, params=params)
