@@ -156,7 +156,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Fields:
-    """A look: the weights of the first units of a layer on a gray image, as pictures; gray is 0.
+    """A look: the weights of a layer's units on a gray image, as pictures, the largest first; gray is 0.
 
     Attributes:
         player, layer: of a dense layer on flat images.
@@ -167,8 +167,9 @@ class Fields:
     player: str = "model"
     layer: str = "encoder_0"
     shape: tuple[int, int] = (28, 28)
-    n: int = 100
+    n: int = 48
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
-        kernel = np.asarray(variables.params[self.player][self.layer]["kernel"])[:, : self.n]
-        return filters(kernel.reshape(*self.shape, 1, -1), enlarge=1)
+        kernel = np.asarray(variables.params[self.player][self.layer]["kernel"])
+        largest = np.argsort(-np.square(kernel).sum(0), kind="stable")[: self.n]
+        return filters(kernel[:, largest].reshape(*self.shape, 1, -1), enlarge=2)

@@ -7,7 +7,7 @@ doi:10.1145/1390156.1390294.
 
 One tied layer of 1000 sigmoids. A part ``level`` of the pixels is masked, or noise of that deviation added;
 ``test/corrupted_mse`` is the error of the spoiled images, ``test/mse`` of the restored ones. The picture
-has rows of clean, spoiled and restored digits, and one of the weights of a hundred units.
+has rows of clean, spoiled and restored digits, and another shows the largest units' weights.
 """
 
 from typing import Literal

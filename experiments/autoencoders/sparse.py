@@ -7,7 +7,7 @@ CS294A notes; k-sparse: Makhzani & Frey 2014, arXiv:1312.5663; contractive: Rifa
 
 One tied layer of 1000 units. ``activity`` has the mean of the code and the part above 0.1, ``probe`` a
 linear classifier's accuracy on codes and on pixels (``raw``) from a hundred labels, and the picture the
-weights of a hundred units.
+weights of the largest units.
 """
 
 from typing import Literal
