@@ -167,7 +167,7 @@ class Fields:
     player: str = "model"
     layer: str = "encoder_0"
     shape: tuple[int, int] = (28, 28)
-    n: int = 48
+    n: int = 49
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         kernel = np.asarray(variables.params[self.player][self.layer]["kernel"])

@@ -3,9 +3,10 @@ doi:10.1145/1390156.1390294.
 
     dljax train experiments/autoencoders/denoising.py
     dljax train experiments/autoencoders/denoising.py --noise gaussian --level 0.5
+    dljax train experiments/autoencoders/denoising.py --claim conv
     dljax train experiments/autoencoders/denoising.py --claim mnist
 
-One tied layer of 1000 sigmoids. A part ``level`` of the pixels is masked, or noise of that deviation added;
+One tied layer of 1000 sigmoids, or convolutions down to a code of 128 numbers. A part ``level`` of the pixels is masked, or noise of that deviation added;
 ``test/corrupted_mse`` is the error of the spoiled images, ``test/mse`` of the restored ones. The picture
 has rows of clean, spoiled and restored digits, and another shows the largest units' weights.
 """
@@ -18,22 +19,26 @@ from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
 from dljax.analysis.codes import Fields, Restored
 from dljax.data import transforms
 from dljax.data.datasets import digits, mnist
-from dljax.models.autoencoders import autoencoder
+from dljax.experiment import Look
+from dljax.models.autoencoders import autoencoder, conv_autoencoder
 from dljax.tasks.autoencoding import autoencoding, gaussian_noise, masking
 
 CLAIMS = {
     "digits": {"expect": "test/mse <= 0.02"},
+    "conv": {"network": "conv", "expect": "test/mse <= 0.03"},
     "mnist": {"dataset": "mnist", "epochs": 5, "expect": "test/mse <= 0.02"},
 }
 SMALL = {"variant": "tiny", "batch": 8}
 DATASETS = {"digits": digits, "mnist": mnist}
+NETWORKS = {"dense": (autoencoder, "tied"), "conv": (conv_autoencoder, "16-8-8")}
 NOISES = {"masking": masking, "gaussian": gaussian_noise}
 
 
 def experiment(
     *,
     dataset: Literal["digits", "mnist"] = "digits",
-    variant: str = "tied",
+    network: Literal["dense", "conv"] = "dense",
+    variant: str = "",
     noise: Literal["masking", "gaussian"] = "masking",
     level: float = 0.5,
     epochs: float = 40,
@@ -46,8 +51,11 @@ def experiment(
     train, test = DATASETS[dataset].load(data=data, fake=fake)
     pipeline = Pipeline(train, batch, seed=seed, transform=transforms.unit)
     held_out = EvalSet(test, transforms.unit)
-    corrupt = NOISES[noise](level)
-    task = autoencoding(models.build(autoencoder, variant), corrupt=corrupt)
+    corrupt, (home, usual) = NOISES[noise](level), NETWORKS[network]
+    task = autoencoding(models.build(home, variant or usual), corrupt=corrupt)
+    looks: dict[str, Look] = {"restored": Restored(task, corrupt, held_out)}
+    if network == "dense":
+        looks["fields"] = Fields()
     steps = pipeline.steps(epochs)
     return Experiment(
         Phase(
@@ -55,7 +63,7 @@ def experiment(
             pipeline,
             steps,
             evals={"test": held_out},
-            looks={"restored": Restored(task, corrupt, held_out), "fields": Fields()},
+            looks=looks,
             every=pipeline.steps(epochs / 4),
         ),
         seed=seed,
