@@ -6,7 +6,10 @@
 
 A narrow code has room for what is normal only (Hawkins et al. 2002, Outlier Detection Using Replicator
 Neural Networks, doi:10.1007/3-540-46145-0_17). ``alarm/auroc`` is the chance that a test image of another
-digit has a larger squared error than one of ``normal``; the picture shows other digits as they are restored.
+digit has a larger squared error than one of ``normal``; the picture shows other digits as they are restored,
+as if they were ``normal``. On digits 0.982 for 8 and 1.000 for 0, and so has the distance from the mean of the
+training images (eight principal components: 0.976, 1.000): this set asks for no more. Half a minute on one
+core.
 """
 
 from typing import Literal
@@ -33,7 +36,7 @@ DATASETS = {"digits": digits, "mnist": mnist}
 def experiment(
     *,
     dataset: Literal["digits", "mnist"] = "digits",
-    normal: int = 0,
+    normal: int = 8,
     variant: str = "deep",
     latents: int = 8,
     epochs: float = 100,
