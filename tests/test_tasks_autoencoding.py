@@ -1,5 +1,6 @@
 """Plain, denoising, sparse and contractive autoencoders."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 
 from dljax.errors import UserError
 from dljax.learner import State
-from dljax.models.autoencoders.autoencoder import Autoencoder
 from dljax.tasks.autoencoding import (
     BERNOULLI,
     GAUSSIAN,
@@ -25,7 +25,29 @@ from dljax.tasks.autoencoding import (
 )
 from dljax.types import Variables
 
-FLAT = Autoencoder(latents=3, shape=(5,))
+
+class Toy(nn.Module):
+    """Layers of tanh, a code of sigmoids, and a linear decoder."""
+
+    latents: int = 3
+    size: int = 5
+    widths: tuple[int, ...] = ()
+
+    def setup(self):
+        self.encoder = [nn.Dense(n) for n in (*self.widths, self.latents)]
+        self.decoder = [nn.Dense(self.size)]
+
+    def encode(self, x):
+        for layer in self.encoder[:-1]:
+            x = jnp.tanh(layer(x))
+        return jax.nn.sigmoid(self.encoder[-1](x))
+
+    def __call__(self, x, *, train: bool):
+        code = self.encode(x)
+        return self.decoder[0](code), code
+
+
+FLAT = Toy()
 
 
 def ones(code: float = 0.0):
@@ -96,7 +118,7 @@ def test_contraction_in_closed_form_is_the_exact_one(image):
 @pytest.mark.parametrize("widths, latents", [((), 3), ((), 7), ((4,), 3)])
 def test_contraction_by_finite_differences(widths, latents, key):
     """Of deep encoders too, with codes shorter and longer than the input."""
-    model = Autoencoder(latents=latents, widths=widths, hidden=jnp.tanh, shape=(5,))
+    model = Toy(latents, widths=widths)
     image = jax.random.normal(key, (2, 5))
     params = model.init(key, image, train=False)["params"]
     given, h = encoding(model, params, image), 1e-2
@@ -141,7 +163,7 @@ def test_the_target_is_the_clean_image(key):
 
 def test_layers_learn_the_clean_codes_of_those_below(key):
     """Neither the lower layer's corruption nor the upper one's is in the target, 1/2 = sigmoid(0)."""
-    layers = [FLAT, Autoencoder(latents=2, shape=(3,))]
+    layers = [FLAT, Toy(2, 3)]
     corruptions = [lambda x, key: x + 1, lambda x, key: jnp.zeros_like(x)]
     first, second = layer_by_layer(layers, corruptions)
     assert list(first.losses) == ["layer0"] and list(second.losses) == ["layer1"]

