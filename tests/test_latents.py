@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dljax import Arrays, EvalSet
-from dljax.analysis.codes import Shares, Usage
+from dljax.analysis.codebooks import Shares, Usage
 from dljax.analysis.latents import Disentanglement, Manifold, Traversals, shared
 
 LEVELS = (3, 4, 6)

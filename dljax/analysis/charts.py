@@ -121,6 +121,26 @@ def histograms(
     return _drawn(figure)
 
 
+def points(at, label, names: Sequence[str] = ()) -> np.ndarray:
+    """Points of the plane, a color for each class.
+
+    Args:
+        at: [n, 2].
+        label: [n] integers.
+        names: of the classes; their numbers by default.
+    """
+    at, label = np.asarray(at), np.asarray(label)
+    figure = _figure(5.6, 5.0)
+    axis = figure.subplots()
+    for i in np.unique(label):
+        some = at[label == i]
+        name = names[i] if names else str(i)
+        axis.plot(some[:, 0], some[:, 1], ".", ms=4, color=f"C{i % 10}", label=name)
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside right center", fontsize=8, markerscale=2)
+    return _drawn(figure)
+
+
 # Of one metric: line -> (x, the values at x), an x for each configuration.
 Spread = Mapping[str, Sequence[tuple[float, Sequence[float]]]]
 

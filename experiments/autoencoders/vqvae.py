@@ -15,7 +15,7 @@ from typing import Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
-from dljax.analysis.codes import Shares, Usage
+from dljax.analysis.codebooks import Shares, Usage
 from dljax.analysis.generate import generate
 from dljax.analysis.looks import Beside, Samples
 from dljax.data import transforms

@@ -1,0 +1,72 @@
+"""Looks at codes show what they say."""
+
+import numpy as np
+import pytest
+
+from dljax import Arrays, EvalSet
+from dljax.analysis.codes import Activity, Alarm, Fields, Plane, Probe, Restored, linear_accuracy
+from dljax.types import Task, Variables
+
+NONE = Variables({}, {})
+
+
+def predicting(function) -> Task:
+    return Task(lambda *_: ({}, {}), {}, lambda *_: {}, lambda variables, batch: function(batch))
+
+
+def images(values, label=None) -> EvalSet:
+    image = np.asarray(values, np.float32).reshape(-1, 1, 2, 1)
+    return EvalSet(Arrays({"image": image} | ({} if label is None else {"label": label})))
+
+
+def test_an_alarm_ranks_squared_errors(key):
+    """Against zeros: 1 and 8 are normal, 4 and 9 are not; 9 beats both and 4 one of them."""
+    look = Alarm(
+        predicting(lambda b: 0 * b["image"]), images([[1, 0], [2, 2]]), images([[2, 0], [0, 3]])
+    )
+    found = look(NONE, key)
+    assert found == {"auroc": 0.75, "normal": 4.5, "anomalies": 6.5}
+
+
+def test_activity_by_hand(key):
+    code = predicting(lambda b: b["image"].reshape(-1, 2))
+    found = Activity(code, images([[-1.0, 0.05], [0.0, 0.15]]))(NONE, key)
+    np.testing.assert_allclose(found["mean"], 0.3, rtol=1e-6)
+    assert found["active"] == 0.5
+
+
+def test_a_probe_sees_what_a_line_separates(key):
+    """XOR: no line separates the raw corners, one does the product of coordinates about 1/2."""
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
+    data = images(corners, (corners.sum(1) == 1).astype(np.int32))
+    codes = predicting(lambda b: (b["image"][:, 0, :1, 0] - 0.5) * (b["image"][:, 0, 1:, 0] - 0.5))
+    found = Probe(codes, data, data)(NONE, key)
+    assert found["accuracy"] == 1.0 and found["raw"] <= 0.75
+    # The scale of a feature does not matter.
+    x, label = np.random.default_rng(0).normal(size=(2, 40, 3)), np.arange(40) % 2
+    assert linear_accuracy(x[0], label, x[1], label) == linear_accuracy(
+        1e4 * x[0], label, 1e4 * x[1], label
+    )
+
+
+def test_rows_of_clean_spoiled_and_restored(key):
+    model = predicting(lambda b: 1 - b["image"])
+    out = Restored(model, lambda image, key: image / 2, images([[0.0, 0.5]]), 1, 1)(NONE, key)
+    np.testing.assert_allclose(out[1::2, 1:3], [[0, 0.5], [0, 0.25], [1, 0.75]])
+
+
+def test_fields_are_the_largest_units_weights_upright(key):
+    kernel = np.array([[0.2, 1.0], [0.0, 0.0], [0.0, -0.5], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    look = Fields(shape=(2, 3), n=1)
+    out = look(Variables({"model": {"encoder_0": {"kernel": kernel}}}, {}), key)[::2, ::2]
+    np.testing.assert_allclose(out[1:3, 1:4], [[1, 0.5, 0.25], [0.5, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_plane_has_a_color_for_each_class(key, classes):
+    code = predicting(lambda b: b["image"].reshape(-1, 2))
+    data = images(np.eye(2)[np.arange(6) % 2], np.arange(6) % classes)
+    shown = Plane(code, data)(NONE, key)
+    colors = [(31, 119, 180), (255, 127, 14), (44, 160, 44)]  # matplotlib's first three
+    seen = [bool((shown == color).all(-1).any()) for color in colors]
+    assert seen == [True, True, classes == 3]
