@@ -250,9 +250,16 @@ def plane(points, centers, radius: float) -> np.ndarray:
     axis.scatter(*points.T, s=2, color="tab:blue", alpha=0.5, lw=0)
     size = np.full(len(centers), 2 * radius)
     circles = EllipseCollection(
-        size, size, 0 * size, units="xy", offsets=centers, facecolors="none", edgecolors="tab:red"
+        size,
+        size,
+        0 * size,
+        units="xy",
+        offsets=centers,
+        offset_transform=axis.transData,
+        facecolors="none",
+        edgecolors="tab:red",
+        linewidths=0.8,
     )
-    circles.set_transform(axis.transData)
     axis.add_collection(circles)
     bound = 1.25 * float(np.abs(centers).max())
     outside = int((np.abs(points).max(1) > bound).sum())

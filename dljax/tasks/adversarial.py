@@ -142,7 +142,7 @@ def adversarial(
     game = game or non_saturating(real)
 
     def told(batch):
-        """What both networks are given beside their input."""
+        """The inputs of both networks beside their first one."""
         return (batch["label"],) if classes else ()
 
     def init(key, batch):

@@ -5,7 +5,9 @@ arXiv:1712.04086, section 4.1; networks of Gulrajani et al. 2017 (WGAN-GP), arXi
     dljax train experiments/adversarial/grid.py --claim wgan_gp
     dljax train experiments/adversarial/grid.py --claim published
 
-Modes count where the share of samples within three deviations of a center is high too.
+Modes count where the share of samples within three deviations of a center is high too: the plain GAN
+loses modes and is exact in the rest, WGAN-GP finds all of them long before it is exact in any. The
+published setting has no published figure; its 100,000 steps of the generator are for a GPU.
 """
 
 from typing import Literal
@@ -19,7 +21,24 @@ from dljax.models.adversarial import mlp_gan
 from dljax.tasks.adversarial import adversarial, non_saturating, wasserstein
 
 CLAIMS = {
-    "gan": {"expect": ["grid/modes >= 15", "grid/quality >= 0.5"]},
+    "gan": {
+        "expect": ["grid/modes >= 13", "grid/quality >= 0.85"],
+        "published": "17.3 modes, quality 94.8 %, KL 0.70 (PacGAN)",
+    },
+    "wgan_gp": {
+        "game": "wgan_gp",
+        "critic_steps": 5,
+        "expect": ["grid/modes >= 24", "grid/quality >= 0.2"],
+    },
+    "published": {
+        "game": "wgan_gp",
+        "variant": "points",
+        "steps": 500_000,
+        "lr": 1e-4,
+        "critic_steps": 5,
+        "ema": 0.0,
+        "expect": ["grid/modes >= 24", "grid/quality >= 0.8"],
+    },
 }
 SMALL = {"variant": "points-tiny", "batch": 16}
 
@@ -30,7 +49,7 @@ def experiment(
     variant: str = "points-128",
     steps: int = 10_000,
     batch: int = 256,
-    lr: float = 1e-3,
+    lr: float = 2e-3,
     penalty: float = 0.1,
     critic_steps: int = 1,
     ema: float = 0.99,
