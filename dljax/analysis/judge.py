@@ -67,7 +67,7 @@ class Judge:
 
 
 def verdicts(made: Judgement, real: Judgement) -> dict[str, float]:
-    """"frechet", the distance between features; "sure", the made images' mean confidence; and "classes",
+    """ "frechet", the distance between features; "sure", the made images' mean confidence; and "classes",
     how many classes they are of: the exponential of the entropy of the judge's guesses.
 
     A collapsed generator may be sure, and of one class.

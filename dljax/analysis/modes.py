@@ -14,7 +14,7 @@ from dljax.types import Key, Sample, Variables
 
 
 def modes(points, centers, deviation: float) -> dict[str, float]:
-    """"modes" and "quality" of points [n, d].
+    """ "modes" and "quality" of points [n, d].
 
     A point is of high quality within three deviations of its nearest center, and a mode is found
     where a point of high quality is nearest to it. "quality" is the part of such points, and "kl"

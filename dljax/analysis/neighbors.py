@@ -55,7 +55,7 @@ def nearest(x, y, k: int = 1) -> Nearest:
 
 
 def density_and_coverage(made, real, k: int = 5) -> dict[str, float]:
-    """"density" and "coverage" of made examples [n, ...] beside real ones [m, ...].
+    """ "density" and "coverage" of made examples [n, ...] beside real ones [m, ...].
 
     Naeem et al. 2020, arXiv:2002.09797, section 3.3. Around each real example is a ball that reaches to its
     k-th nearest real one. Density is the mean number of balls that a made example is in, by k: quality,

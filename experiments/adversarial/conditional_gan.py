@@ -22,7 +22,7 @@ from dljax.tasks.adversarial import adversarial
 from dljax.weights import lenet as names
 
 CLAIMS = {
-    "digits": {"expect": ["neighbors/consistency >= 0.9", "neighbors/coverage >= 0.5"]},
+    "digits": {"expect": ["neighbors/consistency >= 0.95", "neighbors/coverage >= 0.8"]},
     "mnist": {
         "dataset": "mnist",
         "epochs": 10,

@@ -30,7 +30,7 @@ CLAIMS = {
         "published": "Parzen 225 +- 2 nats",
     },
 }
-SMALL = {"variant": "tiny", "batch": 8}
+SMALL = {"variant": "tiny", "batch": 8, "lr": 5e-3}
 DATASETS = {"digits": digits, "mnist": mnist}
 
 
