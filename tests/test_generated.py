@@ -94,7 +94,7 @@ LINE = np.arange(8.0, dtype=np.float32)[:, None]
 
 def test_nearest_by_hand():
     found = nearest(np.array([[2.2], [9.0]]), LINE, 2)
-    assert found.index.tolist() == [[2, 3], [7, 6]]
+    assert found.which.tolist() == [[2, 3], [7, 6]]
     np.testing.assert_allclose(found.distance, [[0.2, 0.8], [2, 3]], rtol=1e-4)
     with refused("the 9 nearest of 8 examples"):
         nearest(LINE, LINE, 9)

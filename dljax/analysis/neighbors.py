@@ -24,11 +24,11 @@ class Nearest(NamedTuple):
     """The nearest of other examples.
 
     Attributes:
-        index: int [n, k] among them, the nearest first.
+        which: int [n, k] among them, the nearest first.
         distance: float32 [n, k], Euclidean.
     """
 
-    index: np.ndarray
+    which: np.ndarray
     distance: np.ndarray
 
 
@@ -112,7 +112,7 @@ class Neighbors:
         made = np.asarray(self.sample(variables, key, n))
         found = {**density_and_coverage(made, new), "novelty": novelty(made, known, new)}
         if self.classes:
-            guess = np.asarray(train["label"])[nearest(made, known).index[:, 0]]
+            guess = np.asarray(train["label"])[nearest(made, known).which[:, 0]]
             found["consistency"] = float((guess == np.arange(n) % self.classes).mean())
         return found
 
@@ -143,7 +143,7 @@ class Copies:
         image = next(self.train.batches(self.limit))["image"]
         known = (np.asarray(image) - self.low) / (1 - self.low)
         made = np.asarray(self.sample(variables, key, self.n))
-        twins = known[nearest(made, known).index[:, 0]]
+        twins = known[nearest(made, known).which[:, 0]]
         rows = [
             part[i : i + self.columns]
             for i in range(0, self.n, self.columns)
