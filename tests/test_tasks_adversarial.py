@@ -6,11 +6,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from dljax import learn
 from dljax.analysis.distances import energy_distance
 from dljax.nn import batch_norm
-from dljax.tasks.adversarial import adversarial
+from dljax.tasks.adversarial import adversarial, clipped, slopes, wasserstein
+from dljax.types import Variables
 
 
 @pytest.mark.parametrize(
@@ -104,3 +107,117 @@ def test_the_generators_statistics_are_kept(fixed, key):
         norm = extra["generator"]["batch_stats"]["norm"]
         np.testing.assert_allclose(norm["mean"], [mean], rtol=1e-6)
         np.testing.assert_allclose(norm["var"], [var], rtol=1e-6)
+
+
+def test_wasserstein_losses_by_hand(key):
+    """Real images have the number 1, made ones -2, with no sigmoid: -2 - 1, and 2."""
+    batch = {"image": jnp.ones((4, 1))}
+    task = adversarial(Fixed(), Mean(), latent=2, game=wasserstein())
+    params, extra = task.init(key, batch)
+    value, aux = task.losses["discriminator"](params, extra, batch, key)
+    assert value == -3 and set(aux.metrics) == {"distance"}
+    assert task.losses["generator"](params, extra, batch, key)[0] == 2
+    assert task.evaluate(params, extra, batch, key)["distance"].value == 3
+
+
+class Linear(nn.Module):
+    """(3, 4) . x, for every pixel pair of an image."""
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        weight = self.param("weight", lambda key: jnp.array([3.0, 4.0]))
+        return jnp.reshape(image, (len(image), -1)) @ jnp.tile(weight, image[0].size // 2)
+
+
+class Copies(nn.Module):
+    """The noise as an image, [b, 2, 1] or [b, 2]."""
+
+    shape: tuple[int, ...] = (2, 1)
+
+    @nn.compact
+    def __call__(self, noise, *, train: bool):
+        scale = self.param("scale", nn.initializers.ones, ())
+        return jnp.reshape(scale * noise, (len(noise), *self.shape))
+
+
+def test_the_penalty_of_a_linear_critic_by_hand(key):
+    """Its slope is |(3, 4)| = 5 everywhere, over all dimensions of an image: (5 - 1)^2 = 16, times 10."""
+    batch = {"image": jax.random.normal(key, (6, 2, 1))}
+    values = []
+    for weight in (0.0, 10.0):
+        task = adversarial(Copies(), Linear(), latent=2, game=wasserstein(weight))
+        params, extra = task.init(key, batch)
+        value, aux = task.losses["discriminator"](params, extra, batch, key)
+        values.append(value)
+    np.testing.assert_allclose(values[1] - values[0], 160, rtol=1e-6)
+    np.testing.assert_allclose(aux.metrics["slope"], 5, rtol=1e-6)
+
+
+def test_slopes_are_of_each_example_between_real_and_made(key):
+    """Of sum(x^2) / 2 the slope is |x|; of a flat critic it is 0, and so is the penalty's own gradient."""
+    x = jax.random.normal(key, (5, 2, 3))
+    found = slopes(lambda x: jnp.sum(x**2, (1, 2)) / 2, x)
+    norms = np.linalg.norm(np.asarray(x).reshape(5, 6), axis=1)
+    np.testing.assert_allclose(found, norms, rtol=1e-6)
+    flat = jax.value_and_grad(lambda w: jnp.sum(slopes(lambda x: w * x[:, 0, 0], x)))
+    assert flat(0.0) == (0, 0)
+
+    class Norm(nn.Module):
+        @nn.compact
+        def __call__(self, image, *, train: bool):
+            scale = self.param("scale", nn.initializers.ones, ())
+            return scale * jnp.sum(image**2, 1) / 2
+
+    # Real at 1 and made at -2: all slopes lie within 0..2, one part of the way for every example.
+    batch = {"image": jnp.ones((400, 1))}
+    task = adversarial(Fixed(), Norm(), latent=2, game=wasserstein(10.0))
+    _, aux = task.losses["discriminator"](*task.init(key, batch), batch, key)
+    # |1 - 3 u|: (1/9 + 4/9) * 3/2 in the mean, with a deviation of 0.55; four standard errors.
+    np.testing.assert_allclose(aux.metrics["slope"], 5 / 6, atol=4 * 0.55 / 20)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_critic_is_clipped_after_every_step_of_its_own(every, key):
+    """SGD of rate 1 on -3, 1 per weight: 0.01 at once; the generator moves in every third step, unclipped."""
+    batch = {"image": jnp.ones((4, 2, 1))}
+    task = adversarial(Copies(), Linear(), latent=2, game=wasserstein())
+    rates = {"discriminator": clipped(optax.sgd(1.0), 0.01), "generator": optax.sgd(1.0)}
+    learner = learn(task, rates, every={"generator": every})
+    state = learner.init(key, batch)
+    for step in range(1, 4):
+        before, (state, _) = state, learner.update(state, batch)
+        weight = state.params["discriminator"]["weight"]
+        np.testing.assert_array_less(np.abs(weight), 0.01 + 1e-8)
+        assert np.abs(weight).max() > 0.0099
+        moved = before.params["generator"]["scale"] != state.params["generator"]["scale"]
+        assert moved == (step % every == 0)
+
+
+class Told(nn.Module):
+    """A label times a scale, after any input."""
+
+    image: bool = False
+
+    @nn.compact
+    def __call__(self, given, label, *, train: bool):
+        out = self.param("scale", nn.initializers.ones, ()) * label
+        return out[:, None] + 0 * given[:, :1] if self.image else out + 0 * given[:, 0]
+
+
+def test_labels_are_told_to_both_players(key):
+    """Made images are their label, and the critic says the label that it is told."""
+    batch = {"image": jnp.zeros((3, 1)), "label": jnp.array([0, 1, 5])}
+    task = adversarial(Told(image=True), Told(), latent=2, game=wasserstein(), low=0.0, classes=4)
+    params, extra = task.init(key, batch)
+    for player, by_hand in (("discriminator", 2 - 2), ("generator", -2)):
+        assert task.losses[player](params, extra, batch, key)[0] == by_hand
+    made = task.sample(Variables(params, extra), key, 6)
+    np.testing.assert_array_equal(made[:, 0], [0, 1, 2, 3, 0, 1])
+
+
+@pytest.mark.parametrize("low, shown", [(-1.0, -0.5), (0.0, -2.0)])
+def test_samples_are_scaled_from_black(fixed, low, shown, key):
+    """-2, where black is -1 or 0 and white 1."""
+    _, batch, params, extra = fixed
+    task = adversarial(Fixed(), Mean(), latent=2, low=low)
+    np.testing.assert_allclose(task.sample(Variables(params, extra), key, 2), shown)

@@ -271,3 +271,36 @@ def alignment(
         axis.set_yticks(range(len(written)), written, fontsize=8)
         axis.tick_params(length=0, labeltop=True, labelbottom=False)
     return _drawn(figure)
+
+
+def plane(points, centers, radius: float) -> np.ndarray:
+    """Points of a plane, and circles where they should lie.
+
+    Args:
+        points: [n, 2].
+        centers: [m, 2], of the circles.
+    """
+    from matplotlib.collections import EllipseCollection
+
+    points, centers = np.asarray(points), np.asarray(centers)
+    figure = _figure(5.6, 5.6)
+    axis = figure.subplots()
+    axis.scatter(*points.T, s=2, color="tab:blue", alpha=0.5, lw=0)
+    size = np.full(len(centers), 2 * radius)
+    circles = EllipseCollection(
+        size,
+        size,
+        0 * size,
+        units="xy",
+        offsets=centers,
+        offset_transform=axis.transData,
+        facecolors="none",
+        edgecolors="tab:red",
+        linewidths=0.8,
+    )
+    axis.add_collection(circles)
+    bound = 1.25 * float(np.abs(centers).max())
+    outside = int((np.abs(points).max(1) > bound).sum())
+    axis.set(xlim=(-bound, bound), ylim=(-bound, bound), aspect="equal")
+    axis.set_title(f"{len(points)} samples, {outside} of them outside", fontsize=9)
+    return _drawn(figure)

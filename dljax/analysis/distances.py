@@ -22,12 +22,12 @@ def energy_distance(x: Array, y: Array) -> Array:
     """
     n, m = len(x), len(y)
     # An example's distance to itself, 0 but for rounding, is masked out.
-    x_apart = jnp.sum(_distances(x, x) * (1.0 - jnp.eye(n))) / (n * (n - 1))
-    y_apart = jnp.sum(_distances(y, y) * (1.0 - jnp.eye(m))) / (m * (m - 1))
-    return 2.0 * jnp.mean(_distances(x, y)) - x_apart - y_apart
+    x_apart = jnp.sum(distances(x, x) * (1.0 - jnp.eye(n))) / (n * (n - 1))
+    y_apart = jnp.sum(distances(y, y) * (1.0 - jnp.eye(m))) / (m * (m - 1))
+    return 2.0 * jnp.mean(distances(x, y)) - x_apart - y_apart
 
 
-def _distances(x: Array, y: Array) -> Array:
+def distances(x: Array, y: Array) -> Array:
     """|x_i - y_j|, [n, m], by inner products: differences would take n m images of memory."""
     x, y = (a.reshape(len(a), -1).astype(jnp.float32) for a in (x, y))
     inner = jnp.matmul(x, y.T, precision="highest")  # the difference of large squares is small
