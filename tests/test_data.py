@@ -49,6 +49,17 @@ def test_standardize_is_the_papers_formula():
     assert transforms.unit({"image": image}, None)["image"].max() == 1
 
 
+def test_levels_by_hand():
+    """17 levels stored as round(k 255 / 16) come back as k / 8 - 1; of 256 none is moved."""
+    stored = np.round(np.arange(17) * 255 / 16).astype(np.uint8)
+    out = transforms.levels(17)({"image": stored}, None)["image"]
+    np.testing.assert_array_equal(out, np.arange(17, dtype=np.float32) / 8 - 1)
+    every = np.arange(256, dtype=np.uint8)
+    out = transforms.levels(256)({"image": every}, None)["image"]
+    np.testing.assert_allclose(out, np.arange(256) / 127.5 - 1, atol=1e-7)
+    assert out.dtype == np.float32
+
+
 # Readers
 
 

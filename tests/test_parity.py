@@ -14,6 +14,7 @@ import pytest
 from parity.cases import (
     CLASSIFIERS,
     DDPM,
+    IMPROVED,
     INCEPTIONS,
     RESNETS,
     SHORT_RESNET_V2,
@@ -45,7 +46,7 @@ from dljax.models.convnets import (
     vgg,
     xception,
 )
-from dljax.models.diffusion import ddpm
+from dljax.models.diffusion import ddpm, improved_ddpm
 from dljax.models.graphs import gat, gcn
 from dljax.models.segmentation import unet_vgg16
 from dljax.models.super_resolution import espcn, fsrcnn, srresnet
@@ -58,6 +59,7 @@ from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import fsrcnn as fsrcnn_names
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
+from dljax.weights import improved_ddpm as improved_ddpm_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
@@ -112,6 +114,16 @@ ROWS = {
     ),
     "diffusers' UNet2DModel": Row(
         ddpm, "cifar10", DDPM, ddpm_names, noisy(), ("ddpm.npz", "output"), NORMS, True
+    ),
+    "improved-diffusion's UNetModel": Row(
+        improved_ddpm,
+        "cifar10",
+        IMPROVED,
+        improved_ddpm_names,
+        (*noisy(), np.array([2, 0])),
+        ("improved_ddpm.npz", "network"),
+        NORMS,
+        True,
     ),
     "torch's CIFAR ResNet-20": Row(
         resnet_cifar,

@@ -6,7 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dljax.tasks.diffusion import Schedule, ancestral, ddim, diffusion, linear_schedule, q_sample
+from dljax.tasks.diffusion import diffusion
+from dljax.tasks.noising import Schedule, linear_schedule, q_sample
+from dljax.tasks.samplers import ancestral, ddim
 from dljax.types import Variables
 
 

@@ -78,6 +78,16 @@ def signed(examples: Examples, seeds: np.ndarray) -> Examples:
     return out
 
 
+def levels(count: int) -> Transform:
+    """The transform of uint8 images to float32 in -1..1, on the nearest of ``count`` values evenly spaced."""
+
+    def apply(examples: Examples, seeds: np.ndarray) -> Examples:
+        step = np.round(examples["image"] * np.float32((count - 1) / 255))
+        return {**examples, "image": (step * np.float32(2 / (count - 1)) - 1).astype(np.float32)}
+
+    return apply
+
+
 def unpaired(
     other: Source, names: Mapping[str, str], transform: Transform = unchanged
 ) -> Transform:

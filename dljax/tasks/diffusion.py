@@ -1,198 +1,240 @@
-"""Denoising diffusion and its samplers. Ho et al. 2020, arXiv:2006.11239; Song et al. 2021 (DDIM),
-arXiv:2010.02502.
+"""Denoising diffusion. Ho et al. 2020, arXiv:2006.11239; with classes, Ho & Salimans 2022,
+arXiv:2207.12598.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 
 from dljax import axes
 from dljax.tasks.linen import forward, initialize
-from dljax.tasks.supervised import MODEL, means, weights
-from dljax.types import Array, Aux, Key, Mean, PyTree, Sample, Task
+from dljax.tasks.noising import (
+    Prediction,
+    Schedule,
+    linear_schedule,
+    noise_of,
+    q_sample,
+    target,
+)
+from dljax.tasks.samplers import Guess, Predict, Sampler, ancestral, ddim, dpm_solver, sampler
+from dljax.tasks.supervised import MODEL, means
+from dljax.types import Array, Aux, Batch, Key, Sample, Task
 
-Predict = Callable[[PyTree, Array, Array], Array]  # (params, x_t [b, ...], t [b] int32) -> eps
-Sampler = Callable[[PyTree, Key], Array]  # (params, key) -> images
+__all__ = [
+    "NO_CLASS",
+    "Noised",
+    "Prediction",
+    "Predict",
+    "Sampler",
+    "Schedule",
+    "ancestral",
+    "ddim",
+    "denoising",
+    "diffusion",
+    "dpm_solver",
+    "linear_schedule",
+    "predictor",
+    "q_sample",
+    "sampler",
+    "sampling",
+]
+
+NO_CLASS = -1  # label of an image whose class the network is not told
 
 
-class Schedule(NamedTuple):
-    """A noise schedule: beta_t and the product of (1 - beta) up to t, float32 [T]; t counts from 0."""
+class Noised(NamedTuple):
+    """Images and what was made of them.
 
-    beta: np.ndarray
-    signal: np.ndarray  # the paper's alpha-bar
-
-    @property
-    def steps(self) -> int:
-        """T, the number of times."""
-        return len(self.beta)
-
-
-def linear_schedule(steps: int = 1000, low: float = 1e-4, high: float = 0.02) -> Schedule:
-    """A schedule whose beta rises linearly from ``low`` to ``high``, Ho et al. section 4."""
-    beta = np.linspace(low, high, steps)
-    return Schedule(beta.astype(np.float32), np.cumprod(1.0 - beta).astype(np.float32))
-
-
-def _like(per_example: Array, x: Array) -> Array:
-    """[b] -> [b, 1, ...], in x's type."""
-    return per_example.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
-
-
-def q_sample(schedule: Schedule, image: Array, time: Array, noise: Array) -> Array:
-    """Noised images x_t = sqrt(signal_t) x_0 + sqrt(1 - signal_t) eps, equation 4.
-
-    Args:
-        image: x_0 [b, ...].
-        time: t, integers [b].
-        noise: eps, of ``image``'s shape.
+    Attributes:
+        image, noise, x: x_0, eps and x_t, [b, ...].
+        time: int32 [b].
     """
-    signal = jnp.asarray(schedule.signal)[time]
-    return _like(jnp.sqrt(signal), image) * image + _like(jnp.sqrt(1.0 - signal), image) * noise
+
+    image: Array
+    time: Array
+    noise: Array
+    x: Array
 
 
-def diffusion(
-    model: nn.Module, shape: tuple[int, ...] | None = None, *, schedule: Schedule | None = None
+def noised(schedule: Schedule, image: Array, time_key: Key, noise_key: Key) -> Noised:
+    """Images at a uniformly random time each."""
+    time = axes.uniform_integers(time_key, image.shape[:1], schedule.steps)
+    noise = axes.normal(noise_key, image.shape).astype(image.dtype)
+    return Noised(image, time, noise, q_sample(schedule, image, time, noise))
+
+
+def denoising(
+    model: nn.Module,
+    schedule: Schedule,
+    measured: Callable[[Array, Noised], Mapping[str, Array]],
+    *,
+    classes: int = 0,
+    drop: float = 0.1,
+    sample: Sample | None = None,
 ) -> Task:
-    """Mean squared error of the predicted noise at a random time: L_simple, equation 14.
+    """The task of a network that is shown images at random times and minimizes "loss".
 
     Args:
-        model: called as ``model(x_t, time [b] int32, train=...) -> eps`` of ``x_t``'s shape.
-        shape: of one image, [h, w, c]; where it is given the task samples, by DDIM in 50 steps.
-        schedule: of the noise; by default the paper's, 1000 times.
-
-    Batch: ``image`` [b, ...] in -1..1. Evaluation: ``loss`` at one time and one noise per image.
+        model: called as ``model(x_t, time [b] int32, train=...)``, or with ``classes`` as
+            ``model(x_t, time, label [b] int32, train=...)``, where a label of -1 is none.
+        measured: (output, the noised images) -> name -> values per image, [b].
+        classes: number of the batch's labels; 0 does not look at them.
+        drop: share of the labels that training hides (Ho & Salimans, algorithm 1).
     """
-    noising = schedule or linear_schedule()
+
+    def conditions(batch: Batch) -> tuple:
+        return (batch["label"].astype(jnp.int32),) if classes else ()
 
     def init(key, batch):
         image = batch["image"]
         time = jnp.zeros((image.shape[0],), jnp.int32)
-        return initialize(key, {MODEL: (model, (image, time))})
+        return initialize(key, {MODEL: (model, (image, time, *conditions(batch)))})
 
-    def errors(params, extra, batch, key, train: bool):
+    def values(params, extra, batch, key, train: bool):
         time_key, noise_key, model_key = jax.random.split(key, 3)
-        image = batch["image"]
-        time = axes.uniform_integers(time_key, image.shape[:1], noising.steps)
-        noise = axes.normal(noise_key, image.shape).astype(image.dtype)
-        guess, changed = forward(
+        seen = noised(schedule, batch["image"], time_key, noise_key)
+        given = conditions(batch)
+        if given and train:
+            told = axes.keep_mask(jax.random.fold_in(key, 3), drop, given[0].shape)
+            given = (jnp.where(told, given[0], NO_CLASS),)
+        output, changed = forward(
             model,
             params[MODEL],
             extra[MODEL],
-            q_sample(noising, image, time, noise),
-            time,
+            seen.x,
+            seen.time,
+            *given,
             key=model_key,
             train=train,
         )
-        error = (guess.astype(jnp.float32) - noise.astype(jnp.float32)) ** 2
-        return jnp.mean(error, axis=tuple(range(1, error.ndim))), changed
+        return dict(means(measured(output.astype(jnp.float32), seen), batch)), changed
 
     def loss(params, extra, batch, key):
-        error, changed = errors(params, extra, batch, key, True)
-        return Mean.of(error, weights(batch)), Aux({}, {**extra, MODEL: changed})
+        metrics, changed = values(params, extra, batch, key, True)
+        return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
 
     def evaluate(params, extra, batch, key):
-        return means({"loss": errors(params, extra, batch, key, False)[0]}, batch)
+        return values(params, extra, batch, key, False)[0]
 
-    made = None if shape is None else sampling(model, shape, ddim, schedule=noising)
-    return Task(init, {MODEL: loss}, evaluate, sample=made)
+    return Task(init, {MODEL: loss}, evaluate, sample=sample)
+
+
+def per_image(x: Array) -> Array:
+    """Means over all axes but the first, [b, ...] -> [b]."""
+    return jnp.mean(x, axis=tuple(range(1, x.ndim)))
+
+
+def diffusion(
+    model: nn.Module,
+    shape: tuple[int, ...] | None = None,
+    *,
+    schedule: Schedule | None = None,
+    prediction: Prediction = "eps",
+    classes: int = 0,
+    drop: float = 0.1,
+) -> Task:
+    """Mean squared error of a prediction at a random time: L_simple, equation 14, for the noise.
+
+    Args:
+        model: of ``denoising``; its output has the shape of ``x_t``.
+        shape: of one image, [h, w, c]; where it is given the task samples, by DDIM in 50 steps.
+        schedule: of the noise; by default the paper's, 1000 times.
+        prediction: of the noise "eps", the image "x0" or the velocity "v" (``noising.target``).
+        classes, drop: of ``denoising``.
+
+    Batch: ``image`` [b, ...] in -1..1, and ``label`` [b] with ``classes``. Evaluation: ``loss`` at one
+    time and one noise per image.
+    """
+    noising = schedule or linear_schedule()
+
+    def measured(output, seen: Noised):
+        right = target(prediction, noising, seen.image, seen.time, seen.noise)
+        return {"loss": per_image((output - right.astype(jnp.float32)) ** 2)}
+
+    made = None
+    if shape is not None:
+        options = {"prediction": prediction, "classes": classes}
+        made = sampling(model, shape, ddim, schedule=noising, network=options)
+    return denoising(model, noising, measured, classes=classes, drop=drop, sample=made)
+
+
+def predictor(
+    model: nn.Module,
+    schedule: Schedule,
+    *,
+    prediction: Prediction = "eps",
+    classes: int = 0,
+    scale: float = 1.0,
+    variance: bool = False,
+) -> Predict:
+    """The ``predict`` of a sampler: (variables, x_t, time) -> eps, or a ``Guess`` with ``variance``.
+
+    With classes, image i is of class i modulo their number, and guidance (Ho & Salimans, section
+    3.2) moves the prediction away from the one without a class:
+
+        guided = without + scale (with - without)
+
+    ``scale`` 0 is the unconditional model and 1 the conditional one; the paper's w is scale - 1.
+
+    Args:
+        model: of ``denoising``.
+        variance: the model's output has twice the channels, the second half a share of the variance
+            in -1..1 (``dljax.tasks.likelihood``); guidance leaves that as it is with the class.
+    """
+
+    def run(variables, x, time, *label):
+        given = variables.params[MODEL], variables.extra[MODEL]
+        return forward(model, *given, x, time, *label, key=None, train=False)[0]
+
+    def output(variables, x, time):
+        if not classes:
+            return run(variables, x, time)
+        label = jnp.arange(len(x), dtype=jnp.int32) % classes
+        none = jnp.full_like(label, NO_CLASS)
+        if scale in (0.0, 1.0):
+            return run(variables, x, time, label if scale else none)
+        twice = [jnp.concatenate(pair) for pair in ((x, x), (time, time), (label, none))]
+        known, unknown = jnp.split(run(variables, *twice), 2)
+        guided = unknown + scale * (known - unknown)
+        c = x.shape[-1]
+        return jnp.concatenate([guided[..., :c], known[..., c:]], axis=-1) if variance else guided
+
+    def predict(variables, x, time):
+        guess = output(variables, x, time)
+        if not variance:
+            return noise_of(prediction, schedule, x, time, guess)
+        guess, share = jnp.split(guess, 2, axis=-1)
+        return Guess(noise_of(prediction, schedule, x, time, guess), (share + 1) / 2)
+
+    return predict
 
 
 def sampling(
-    model: nn.Module, shape: tuple[int, ...], kind: Callable[..., Sampler], **options: Any
+    model: nn.Module,
+    shape: tuple[int, ...],
+    kind: Callable[..., Sampler],
+    *,
+    schedule: Schedule | None = None,
+    network: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Sample:
     """The ``sample`` of a diffusion task: images of ``shape`` [h, w, c] in 0..1.
 
     Args:
-        kind: ``ddim`` or ``ancestral``.
+        kind: ``ddim``, ``ancestral`` or ``dpm_solver``.
+        schedule: of the model's training; by default the paper's.
+        network: options of ``predictor``, where the network predicts something else than the noise.
         options: of ``kind``.
     """
-
-    def predict(variables, x, time):
-        given = variables.params[MODEL], variables.extra[MODEL]
-        return forward(model, *given, x, time, key=None, train=False)[0]
+    noising = schedule or linear_schedule()
+    predict = predictor(model, noising, **network or {})
 
     @cache
     def of(n: int) -> Sampler:
-        return kind(predict, (n, *shape), **options)
+        return kind(predict, (n, *shape), schedule=noising, **options)
 
     return lambda variables, key, n: (of(n)(variables, key) + 1) / 2
-
-
-def sampler(
-    predict: Predict,
-    shape: tuple[int, ...],
-    *,
-    schedule: Schedule | None = None,
-    steps: int = 0,
-    eta: float = 1.0,
-) -> Sampler:
-    """A function (params, key) -> images in -1..1, compiled when first called; do not jit it.
-
-    With the predicted x_0 clipped to -1..1 and s < t the next time on the way down,
-
-        x_s = sqrt(signal_s) x_0 + sqrt(1 - signal_s - sigma^2) eps + sigma noise
-        sigma = eta sqrt((1 - signal_s) / (1 - signal_t)) sqrt(1 - signal_t / signal_s)
-
-    (Song et al., equations 12 and 16). ``eta=1`` over all steps is DDPM's ancestral sampling with the
-    posterior's variance; ``eta=0`` is DDIM, which is deterministic given the first noise and needs
-    few steps.
-
-    Args:
-        predict: (params, x_t, time) -> eps, e.g. the model with its averaged parameters.
-        shape: of the images, [n, h, w, c].
-        schedule: of the model's training; by default the paper's.
-        steps: number of the schedule's times that are visited, evenly spaced from the last to the
-            first (1 visits the last alone); 0 visits all.
-        eta: share of fresh noise, 0..1.
-    """
-    noising = schedule or linear_schedule()
-    count = steps or noising.steps
-    # The last time always comes first: pure noise is an image of that time.
-    spaced = np.linspace(0, noising.steps - 1, max(count, 2))[::-1][:count]
-    times = np.round(spaced).astype(np.int32)
-    signal_s = np.append(noising.signal[times[1:]], np.float32(1.0))
-    visits = (times, noising.signal[times], signal_s, np.arange(count, dtype=np.int32))
-
-    def step(params, rest, x, visit):
-        time, here, there, index = visit
-        eps = predict(params, x, jnp.full(shape[:1], time))
-        image = jnp.clip((x - jnp.sqrt(1.0 - here) * eps) / jnp.sqrt(here), -1.0, 1.0)
-        eps = (x - jnp.sqrt(here) * image) / jnp.sqrt(1.0 - here)  # agrees with the clipped image
-        sigma = eta * jnp.sqrt((1.0 - there) / (1.0 - here) * (1.0 - here / there))
-        noise = jax.random.normal(jax.random.fold_in(rest, index), shape)
-        spread = jnp.sqrt(jnp.maximum(1.0 - there - sigma**2, 0.0))
-        return jnp.sqrt(there) * image + spread * eps + sigma * noise
-
-    one = jax.jit(step)
-
-    @jax.jit
-    def scanned(params, rest, x):
-        return lax.scan(lambda x, v: (step(params, rest, x, v), None), x, visits)[0]
-
-    def draw(params: PyTree, key: Key) -> Array:
-        first, rest = jax.random.split(key)
-        x = jax.random.normal(first, shape)
-        if jax.default_backend() != "cpu":
-            return scanned(params, rest, x)
-        # XLA's CPU convolutions lose their threads inside a loop (jax#12868): a call a step there.
-        for visit in zip(*visits, strict=True):
-            x = one(params, rest, x, visit)
-        return x
-
-    return draw
-
-
-def ancestral(predict: Predict, shape: tuple[int, ...], **options) -> Sampler:
-    """Ancestral sampling over every step, Ho et al. algorithm 2 (see ``sampler``)."""
-    return sampler(predict, shape, eta=1.0, **options)
-
-
-def ddim(predict: Predict, shape: tuple[int, ...], *, steps: int = 50, **options) -> Sampler:
-    """Deterministic sampling in few steps, Song et al. section 4.1 (see ``sampler``)."""
-    return sampler(predict, shape, steps=steps, eta=0.0, **options)

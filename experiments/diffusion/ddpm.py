@@ -18,7 +18,8 @@ from dljax.analysis.looks import Samples
 from dljax.data import transforms
 from dljax.data.datasets import digits, mnist
 from dljax.models.diffusion import ddpm
-from dljax.tasks.diffusion import ancestral, diffusion, sampling
+from dljax.tasks.diffusion import diffusion, sampling
+from dljax.tasks.samplers import ancestral
 
 CLAIMS = {
     "digits": {"expect": "test/loss <= 0.03"},

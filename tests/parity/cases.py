@@ -48,6 +48,15 @@ SEQ2SEQ = {"source_vocabulary": 13, "vocabulary": 11, "features": 6, "hidden": 8
 TRANSFORMER = {"vocabulary": 11, "features": 16, "layers": 3, "heads": 4, "inner": 24}
 SOURCES = (6, 3, 1)  # lengths of three sources, filled up with zeros
 DDPM = {"widths": (8, 16, 16), "layers": 2, "attention": (1,), "groups": 4}
+# Its norms have 32 groups. Of ways up, one ends with attention and one without.
+IMPROVED = {
+    "width": 32,
+    "multiples": (1, 2, 1),
+    "layers": 1,
+    "attention": (1,),
+    "heads": 2,
+    "classes": 3,
+}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
 # Sides of the images of CycleGAN's and pix2pix's networks

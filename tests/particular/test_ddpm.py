@@ -7,7 +7,8 @@ from architectures import tiny
 
 from dljax import models
 from dljax.models.diffusion import ddpm
-from dljax.tasks.diffusion import ddim, diffusion, sampler
+from dljax.tasks.diffusion import diffusion
+from dljax.tasks.samplers import ddim, sampler
 
 
 def test_ddim_depends_on_the_first_noise_alone(key):
