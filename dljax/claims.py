@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from dljax.knobs import Knob
 
 WORDS = ("expect", "published", "sweep")  # keys of a row that are no knobs
-# A claim holds for every seed and wherever the data and what belongs to it lie; nothing is claimed of a fake
+# A claim holds for every seed, wherever the data and what belongs to it lie, whoever judges; nothing is claimed of a fake
 # twin.
-APART = ("seed", "data", "vocabulary", "tokenizer", "vectors", "fake")
+APART = ("seed", "data", "vocabulary", "tokenizer", "vectors", "judge", "fake")
 
 _EXPECT = re.compile(r"\s*(\S+)\s*(>=|<=)\s*(\S+)\s*")
 _SWEEP = re.compile(r"--([^=\s]+)(?:=|\s+)(\S+)\s*")

@@ -6,7 +6,8 @@
 Digits in white on black, and other digits in black on white (or as outlines); Twitter's emoji and Google's of other
 characters. Adam at 2e-4 (beta1 0.5), constant for half of the steps, then falling to zero, as in the paper. The
 pairs that a test set has say how near a translation comes: ``scores/l1``, and the share whose nearest target
-is their own, beside the images left untouched. Published sets (horse2zebra) have 256x256 pixels.
+is their own, beside the images left untouched: of digits 0.046 and 0.98 (untouched 0.656 and 0), two minutes of
+one core. Published sets (horse2zebra) have 256x256 pixels.
 """
 
 from typing import Literal
@@ -21,7 +22,7 @@ from dljax.models.adversarial import cyclegan, patchgan
 from dljax.tasks.image_translation import unpaired
 
 CLAIMS = {
-    "digits": {"expect": "scores/l1 <= 0.15"},
+    "digits": {"expect": ["scores/l1 <= 0.08", "scores/retrieval >= 0.9"]},
     "emoji": {
         "dataset": "emoji", "size": 32, "steps": 4000, "variant": "6", "judge": "16", "batch": 1,
         "expect": ["scores/l1 <= 0.167", "scores/retrieval >= 0.528"],

