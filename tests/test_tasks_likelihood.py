@@ -32,6 +32,13 @@ def test_kl_and_decoder_by_hand():
     np.testing.assert_allclose(chance, [0.3085375, 0.3829249, 0.3085375], rtol=1e-5)
 
 
+def test_prior_by_hand():
+    """x_T of 0.5 at signal 0.36 is N(0.3, 0.64): (0.64 + 0.09 - 1 - ln 0.64) / 2 nats, 0.12716 bits."""
+    schedule = Schedule(np.full(1, 0.64, np.float32), np.full(1, 0.36, np.float32))
+    found = prior_term(schedule, jnp.full((2, 3), 0.5))
+    np.testing.assert_allclose(found, [0.127164] * 2, rtol=1e-5)
+
+
 def test_posterior_by_hand():
     """beta 1/2, 1/2: x_1's posterior has the variance 1/2 x 1/2 / (3/4) = 1/3; at t = 0 that is kept."""
     clean, noisy, log_var = posterior(Schedule(np.full(2, 0.5), np.array([0.5, 0.25])))

@@ -65,9 +65,7 @@ def experiment(
         network = {"prediction": prediction, "classes": 10, "scale": scale}
         return sampling(model, shape, dpm_solver, steps=20, network=network)
 
-    def faithful(scale: float) -> Faithful:
-        return Faithful(guided(scale), 10, *sets, n=samples)
-
+    faithful = cache(lambda scale: Faithful(guided(scale), 10, *sets, n=samples))
     steps = pipeline.steps(epochs)
     decay = optax.cosine_decay_schedule(lr, steps, alpha=0.05)
     tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(decay))
