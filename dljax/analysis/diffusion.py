@@ -81,7 +81,7 @@ class OverScales:
     """
 
     look: Callable[[float], Callable[[Variables, Key], Mapping[str, float]]]
-    scales: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
+    scales: Sequence[float]
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         found = {scale: self.look(scale)(variables, key) for scale in self.scales}

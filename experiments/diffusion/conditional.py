@@ -72,7 +72,7 @@ def experiment(
     looks = {
         "samples": Samples(guided(scale), samples, columns=10, enlarge=4),
         "faithful": faithful(scale),
-        "scales": OverScales(faithful),
+        "scales": OverScales(faithful, (0.0, scale) if fake else (0.0, 1.0, 2.0, 4.0, 8.0)),
     }
     evals = {"test": EvalSet(test, transforms.signed)}
     phase = Phase(learn(task, tx, ema=ema), pipeline, steps, evals=evals, looks=looks, every=steps)

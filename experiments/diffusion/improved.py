@@ -25,7 +25,6 @@ from dljax.tasks.likelihood import bits_per_dimension, learned_variance
 from dljax.tasks.noising import cosine_schedule
 from dljax.tasks.samplers import ancestral, ddim, dpm_solver
 
-# fmt: off
 CLAIMS = {
     "digits": {"expect": "likelihood/bits <= 3.3"},
     "cifar10": {
@@ -33,9 +32,8 @@ CLAIMS = {
         "batch": 128, "lr": 1e-4, "ema": 0.9999,
         "expect": "likelihood/bits <= 3.6", "published": "3.37 bits per dimension",
     },
-}
-# fmt: on
-SMALL = {"variant": "tiny", "batch": 8, "samples": 8, "times": 20}
+}  # fmt: skip
+SMALL = {"variant": "tiny", "batch": 8, "samples": 8, "times": 5}
 
 
 def experiment(
@@ -66,15 +64,16 @@ def experiment(
 
     def by(kind):
         options = {"schedule": noising, "network": {"variance": True}}
-        return cache(lambda steps: sampling(model, shape, kind, steps=min(steps, times), **options))
+        of = cache(lambda steps: sampling(model, shape, kind, steps=steps, **options))
+        return lambda steps: of(min(steps, times))
 
     rate = optax.cosine_decay_schedule(lr, steps, alpha=0.05)
     tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+    learner = learn(task, tx, ema=ema)
     looks = {
         "samples": Samples(by(ancestral)(times), samples, enlarge=5),
         "samples_in_50_steps": Samples(by(ancestral)(50), samples, enlarge=5),
         "samplers": OverSteps({"DDIM": by(ddim), "DPM-Solver++": by(dpm_solver)}, "DPM-Solver++"),
         "likelihood": Likelihood(bound, evals["test"], 2 * samples),
     }
-    phase = Phase(learn(task, tx, ema=ema), pipeline, steps, evals=evals, looks=looks, every=steps)
-    return Experiment(phase, seed=seed)
+    return Experiment(Phase(learner, pipeline, steps, evals, looks, steps), seed=seed)
