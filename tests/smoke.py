@@ -66,19 +66,19 @@ class Head:
         return self.source.gather(indices)
 
 
-def shortened(experiment: Experiment, steps: int, evals: bool = True) -> Experiment:
-    """``steps`` per phase, evaluated once on one batch."""
+def shortened(experiment: Experiment, steps: int, later: int = 0) -> Experiment:
+    """``steps`` per phase, or ``later`` of each but the first, evaluated once on one batch."""
     phases = [
         replace(
             phase,
-            steps=steps,
+            steps=later if later and index else steps,
             every=0,
             evals={
                 name: data if data.whole else replace(data, source=Head(data.source, 16))
                 for name, data in phase.evals.items()
             },
         )
-        for phase in experiment.phases
+        for index, phase in enumerate(experiment.phases)
     ]
     return Experiment(*phases, seed=experiment.seed).of(
         experiment.origin, experiment.claim, experiment.apart
@@ -93,6 +93,6 @@ def small(path: Path) -> dict:
     raise AssertionError(f"{path} has no SMALL: say which knobs make it small for tests")
 
 
-def smoke(path: Path, steps: int = 3, **given) -> Experiment:
+def smoke(path: Path, steps: int = 3, *, later: int = 0, **given) -> Experiment:
     knobs = {"fake": True, **small(path), **given}
-    return shortened(dljax.load(path)(**knobs), steps)
+    return shortened(dljax.load(path)(**knobs), steps, later)

@@ -23,7 +23,7 @@ from dljax.runtime.profile import Mesh, Profile
 from dljax.runtime.rundir import read_metrics
 
 PROFILE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)
-STEPS = 80  # of each phase
+STEPS = 80  # of the first phase
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -51,7 +51,7 @@ def test_builds_at_full_size(path, claim):
 @pytest.fixture(scope="module", params=EXPERIMENTS, ids=IDS)
 def trained(request, tmp_path_factory):
     """(file, its experiment made small, the result of its run)."""
-    experiment = smoke(request.param, STEPS)
+    experiment = smoke(request.param, STEPS, later=8)
     folder = tmp_path_factory.mktemp(request.param.stem) / "run"
     return request.param, experiment, run(experiment, PROFILE, folder, quiet=True)
 

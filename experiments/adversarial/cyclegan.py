@@ -24,18 +24,18 @@ from dljax.tasks.image_translation import unpaired
 CLAIMS = {
     "digits": {"expect": ["scores/l1 <= 0.08", "scores/retrieval >= 0.9"]},
     "emoji": {
-        "dataset": "emoji", "size": 32, "steps": 4000, "variant": "6", "judge": "16", "batch": 1,
+        "dataset": "emoji", "size": 32, "steps": 4000, "variant": "6", "discriminator": "16", "batch": 1,
         "expect": ["scores/l1 <= 0.167", "scores/retrieval >= 0.528"],
     },
 }  # fmt: skip
-SMALL = {"variant": "tiny", "judge": "tiny", "batch": 8}
+SMALL = {"variant": "tiny", "discriminator": "tiny", "batch": 8}
 
 
 def experiment(
     *,
     dataset: Literal["inverted", "outlined", "emoji"] = "inverted",
     variant: str = "small",
-    judge: str = "16",
+    discriminator: str = "16",
     size: int = 16,
     steps: int = 1500,
     batch: int = 4,
@@ -56,7 +56,7 @@ def experiment(
     pipeline = Pipeline(a, batch, seed=seed, transform=transforms.chain(transforms.signed, other))
     channels = train.arrays["image"].shape[-1]
     generator = models.build(cyclegan, variant, channels=channels)
-    task = unpaired(generator, models.build(patchgan, judge), identity=identity)
+    task = unpaired(generator, models.build(patchgan, discriminator), identity=identity)
     rate = optax.linear_schedule(lr, 0.0, steps - steps // 2, steps // 2)
     held_out = EvalSet(test, transforms.signed)
     looks = {

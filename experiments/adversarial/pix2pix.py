@@ -28,14 +28,14 @@ CLAIMS = {
         "expect": ["scores/l1 <= 0.167", "scores/retrieval >= 0.528"],
     },
 }  # fmt: skip
-SMALL = {"variant": "tiny", "judge": "tiny", "batch": 8}
+SMALL = {"variant": "tiny", "discriminator": "tiny", "batch": 8}
 
 
 def experiment(
     *,
     dataset: Literal["outlined", "inverted", "emoji"] = "outlined",
     variant: str = "small",
-    judge: str = "16",
+    discriminator: str = "16",
     size: int = 16,
     steps: int = 1500,
     batch: int = 8,
@@ -54,7 +54,7 @@ def experiment(
         )
     pipeline = Pipeline(train, batch, seed=seed, transform=transforms.signed)
     generator = models.build(pix2pix, variant, channels=train.arrays["image"].shape[-1])
-    task = paired(generator, models.build(patchgan, judge, norm="batch"), weight=weight)
+    task = paired(generator, models.build(patchgan, discriminator, norm="batch"), weight=weight)
     rate = optax.linear_schedule(lr, 0.0, steps - steps // 2, steps // 2)
     held_out = EvalSet(test, transforms.signed)
     looks = {

@@ -8,9 +8,8 @@
     dljax train experiments/transformers/bert_classes.py --claim trec-scratch --data FOLDER
 
 "docstrings": which subpackage of scipy a sentence of its documentation is from, by a tiny BERT that begins from
-nothing. TREC's six types of questions by an imported network (0.942), and by a small one from nothing;
-SST-2 (0.886 by the imported one); and "follows": does the second sentence of Python's help follow the first?
-From nothing no net learned that (0.51), the imported one has XXX.
+nothing; TREC's types of questions by an imported network (0.942), and by a small one from nothing; SST-2 (0.886);
+"follows": does the second sentence of Python's help follow the first? From nothing no net learned that (0.51).
 """
 
 from typing import Literal
