@@ -2,6 +2,7 @@
 are made of the processor, and the models' shapes are checked.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -26,6 +27,9 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlja
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+# Tracing makes many small objects, and few of them are cycles.
+gc.set_threshold(100_000, 50, 50)
 
 install_import_hook("dljax.models", "beartype.beartype")
 install_import_hook("dljax.nn", "beartype.beartype")

@@ -31,7 +31,7 @@ class Translated:
 
 
 def retrieved(made: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Whether each image's nearest target is its own, bool [n]; by the Euclidean distance of pixels.
+    """True where an image's nearest target is its own, bool [n]; by the Euclidean distance of pixels.
 
     Args:
         made, target: [n, ...].

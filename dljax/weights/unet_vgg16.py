@@ -8,7 +8,7 @@ from dljax.weights.mapping import Entry
 
 
 def is_encoder(path: str) -> bool:
-    """Whether a variable is of the contracting path."""
+    """True of a variable of the contracting path."""
     return path.split("/")[1].startswith(("conv", "bn"))
 
 

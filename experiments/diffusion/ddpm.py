@@ -49,6 +49,7 @@ def experiment(
     shape = pipeline.batch(0, slice(0, 1))["image"].shape[1:]
     model = models.build(ddpm, variant)
     task = diffusion(model, shape)
+    few = {"steps": 10} if fake else {}
     steps = pipeline.steps(epochs)
     rate = optax.cosine_decay_schedule(lr, steps, alpha=0.05)
     tx = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
@@ -60,7 +61,7 @@ def experiment(
             evals={"test": EvalSet(test, transforms.signed)},
             looks={
                 "ddim": Samples(task.sample, samples, enlarge=3),
-                "ddpm": Samples(sampling(model, shape, ancestral), samples, enlarge=3),
+                "ddpm": Samples(sampling(model, shape, ancestral, **few), samples, enlarge=3),
             },
             every=pipeline.steps(epochs / 6),
         ),

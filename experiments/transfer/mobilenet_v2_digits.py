@@ -8,8 +8,7 @@ arXiv:1801.06146, section 3.2.
 The phase ``head`` trains a new last layer, all below it frozen; ``tune`` trains everything, at half the rate
 and, with ``decay`` below 1, less with every stage towards the image. The trunk's BatchNorms keep their
 statistics. With ``--trunk fresh`` the same steps train all from the start. Over five seeds the new head alone
-knows 53 +- 7 % (what five digits taught the last layers tells little of others) and all tuned 88 +- 5;
-from a fresh trunk 73 +- 7 and 88 +- 4: nothing is gained here. Minutes on one core.
+knows 53 +- 7 % and all tuned 88 +- 5; from a fresh trunk 73 +- 7 and 88 +- 4: nothing is gained here.
 """
 
 from typing import Literal
