@@ -71,7 +71,7 @@ def test_padding_of_transposed_convolution():
     x = jnp.asarray(last(draw("up.x", 1, 2, 3, 3)))
     kernel = draw("up3.weight", 2, 3, 3, 3).transpose(2, 3, 0, 1)[::-1, ::-1]
     here = {"params": {"kernel": kernel, "bias": draw("up3.bias", 3)}}
-    torch = nn.ConvTranspose(3, (3, 3), (2, 2), padding=((1, 2), (1, 2)))
+    torch = ConvTranspose(3, (3, 3), 2, ((1, 2), (1, 2)))
     same(torch.apply(here, x), "transposed 3 torch", last)
     another(ConvTranspose(3, (3, 3), 2).apply(here, x), "transposed 3 torch", last)
     kernel = draw("up3.kernel", 3, 3, 3, 2).transpose(0, 1, 3, 2)[::-1, ::-1]

@@ -35,10 +35,16 @@ def steps_seen(folder: Path) -> int:
         return json.loads(lines[-2])["step"] if len(lines) > 1 else 0
 
 
+def saved(folder: Path) -> list[Path]:
+    """Checkpoints that are complete."""
+    checkpoints = folder / "checkpoints"
+    return [p for p in checkpoints.iterdir() if p.name.isdigit()] if checkpoints.is_dir() else []
+
+
 def stop_at(process: subprocess.Popen, folder: Path, step: int, number: int) -> tuple[str, str]:
-    """Send the signal as soon as the run has logged ``step``; what it printed."""
+    """Send the signal as soon as the run has logged ``step`` and a checkpoint is written; what it printed."""
     deadline = time.monotonic() + 300
-    while steps_seen(folder) < step:
+    while steps_seen(folder) < step or not saved(folder):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -63,7 +69,7 @@ def test_killed_run_ends_with_the_same_bits(path, tmp_path):
     stop_at(process, killed, moment, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert steps_seen(killed) < STEPS * phases
-    assert [p for p in (killed / "checkpoints").iterdir() if p.name.isdigit()]
+    assert saved(killed)
     resumed, left_alone = digests(path, killed, alone)
     assert resumed == left_alone
     both = [(folder / "metrics.jsonl").read_text() for folder in (killed, alone)]

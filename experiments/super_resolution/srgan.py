@@ -29,7 +29,7 @@ from dljax.weights import mobilenet_v2 as names
 CLAIMS = {
     "photos": {"expect": "game/fidelity/psnr >= 20"},
 }
-SMALL = {"variant": "tiny", "batch": 4, "size": 8}
+SMALL = {"variant": "tiny", "batch": 8, "size": 8}
 WEIGHTS = "mobilenet_v2-b0353104.pth"
 
 
