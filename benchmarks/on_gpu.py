@@ -11,15 +11,12 @@ dense bfloat16 peak (``--peak``, an H100's) that the model's own operations take
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
-from pathlib import Path
 
 import show
+from versus_torch import HERE, Worker
 
-HERE = Path(__file__).resolve().parent
 ROWS = {"gpt2": 16, "ddpm_cifar10": 128}
 TOKENS = 1024
 # Operations of a step and a row.
@@ -56,17 +53,11 @@ def worker(case: str) -> None:
 
 def measured(command: list[str], rounds: int, steps: int) -> tuple[dict, list[float]]:
     """What a worker says at first, and its milliseconds a step of each round."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as at:
-        assert at.stdin and at.stdout
-        line = at.stdout.readline()
-        if not line:
-            raise SystemExit(f"{' '.join(command)} ended before its first step")
-        turns = []
-        for _ in range(rounds):
-            print(steps, file=at.stdin, flush=True)
-            turns.append(1000 * json.loads(at.stdout.readline())["seconds"])
-        at.stdin.close()
-    return json.loads(line), turns
+    process = Worker(command, {})
+    try:
+        return process.read(), [process.step(steps).milliseconds for _ in range(rounds)]
+    finally:
+        process.close()
 
 
 def main() -> None:

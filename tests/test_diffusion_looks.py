@@ -10,9 +10,9 @@ from dljax.analysis.diffusion import (
     Likelihood,
     OverScales,
     OverSteps,
-    nearest,
     spread_within,
 )
+from dljax.analysis.neighbors import nearest
 from dljax.data.pipeline import unchanged
 
 
@@ -20,7 +20,7 @@ def test_nearest_by_hand():
     """4 is nearest to 5, -3 to 0: of labels 7 and 9."""
     known, label = np.array([[0.0], [5.0]]), np.array([7, 9])
     np.testing.assert_array_equal(
-        nearest(np.array([[4.0], [-3.0], [2.4]]), known, label), [9, 7, 7]
+        label[nearest(np.array([[4.0], [-3.0], [2.4]]), known).which[:, 0]], [9, 7, 7]
     )
 
 

@@ -10,19 +10,9 @@ import numpy as np
 
 from dljax.analysis import charts
 from dljax.analysis.distances import energy_distance
+from dljax.analysis.neighbors import nearest
 from dljax.data.pipeline import EvalSet
 from dljax.types import Array, Key, PyTree, Sample, Variables
-
-
-def nearest(images: np.ndarray, known: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """The label of the nearest known image, by squared differences of pixels, [n].
-
-    Args:
-        images: [n, ...]; known: [m, ...]; label: [m].
-    """
-    images, known = (np.asarray(x, np.float32).reshape(len(x), -1) for x in (images, known))
-    apart = (known**2).sum(1)[None] - 2 * images @ known.T  # plus what all the known have in common
-    return np.asarray(label)[apart.argmin(1)]
 
 
 def spread_within(images: np.ndarray, label: np.ndarray) -> float:
@@ -63,10 +53,10 @@ class Faithful:
         known = next(self.known.batches(len(self.known.source)))
         made = np.asarray(self.sample(variables, key, n))
         label = np.arange(n) % self.classes
-        right = nearest(made, known["image"], known["label"]) == label
+        guess = np.asarray(known["label"])[nearest(made, known["image"]).which[:, 0]]
         spreads = spread_within(made, label), spread_within(real["image"], real["label"])
         return {
-            "consistency": float(right.mean()),
+            "consistency": float((guess == label).mean()),
             "energy": float(energy_distance(real["image"], made)),
             "spread": spreads[0] / max(spreads[1], 1e-12),
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dljax.analysis.neighbors import nearest
 from dljax.analysis.pictures import grid
 from dljax.analysis.predictions import Predicts, predict
 from dljax.data.pipeline import EvalSet
@@ -36,9 +37,7 @@ def retrieved(made: np.ndarray, target: np.ndarray) -> np.ndarray:
     Args:
         made, target: [n, ...].
     """
-    a, b = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (made, target))
-    squared = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)[None]
-    return squared.argmin(1) == np.arange(len(a))
+    return nearest(made, target).which[:, 0] == np.arange(len(made))
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,13 @@ def unit(examples: Examples, seeds: np.ndarray) -> Examples:
 
 def signed(examples: Examples, seeds: np.ndarray) -> Examples:
     """uint8 images, and a ``target`` that is one, to float32 in -1..1."""
-    out = dict(examples)
-    images = {"image"} | {"target"} & {name for name, x in out.items() if x.dtype == np.uint8}
-    for name in images:
-        out[name] = np.multiply(out[name], np.float32(2 / 255), dtype=np.float32) - np.float32(1)
-    return out
+    target = examples.get("target")
+    names = ["image"] if target is None or target.dtype != np.uint8 else ["image", "target"]
+    scaled = {
+        name: np.multiply(examples[name], np.float32(2 / 255), dtype=np.float32) - np.float32(1)
+        for name in names
+    }
+    return {**examples, **scaled}
 
 
 def levels(count: int) -> Transform:

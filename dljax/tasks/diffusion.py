@@ -20,28 +20,9 @@ from dljax.tasks.noising import (
     q_sample,
     target,
 )
-from dljax.tasks.samplers import Guess, Predict, Sampler, ancestral, ddim, dpm_solver, sampler
+from dljax.tasks.samplers import Guess, Predict, Sampler, ddim
 from dljax.tasks.supervised import MODEL, means
 from dljax.types import Array, Aux, Batch, Key, Sample, Task
-
-__all__ = [
-    "NO_CLASS",
-    "Noised",
-    "Prediction",
-    "Predict",
-    "Sampler",
-    "Schedule",
-    "ancestral",
-    "ddim",
-    "denoising",
-    "diffusion",
-    "dpm_solver",
-    "linear_schedule",
-    "predictor",
-    "q_sample",
-    "sampler",
-    "sampling",
-]
 
 NO_CLASS = -1  # label of an image whose class the network is not told
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 
 from dljax import axes
 from dljax.learner import named
+from dljax.tasks.adversarial import non_saturating
 from dljax.tasks.linen import forward, initialize
 from dljax.tasks.supervised import means
 from dljax.types import Array, Aux, Key, PyTree, Task
@@ -34,6 +34,7 @@ def paired(generator: nn.Module, discriminator: nn.Module, *, weight: float = 10
     Batch: ``image`` [b, h, w, c] and ``target`` [b, h, w, d] in -1..1. Evaluation: ``l1``. ``predict`` translates
     without dropout and by the moving statistics, where the paper keeps both as in training.
     """
+    game = non_saturating()
 
     def init(key, batch):
         pair = jnp.concatenate([batch["image"], batch["target"]], -1)
@@ -56,24 +57,20 @@ def paired(generator: nn.Module, discriminator: nn.Module, *, weight: float = 10
         logit, changed = forward(discriminator, *given, pair, key=key, train=True)
         return logit.astype(jnp.float32), {**extra, "discriminator": changed}
 
-    def bce(logit: Array, real: float) -> Array:
-        return jnp.mean(optax.sigmoid_binary_cross_entropy(logit, real))
-
     def discriminator_loss(params, extra, batch, key):
         make_key, real_key, fake_key = jax.random.split(key, 3)
         made, extra = make(params, extra, batch, make_key, True)
         on_fake, extra = judge(params, extra, batch, made, fake_key)
         on_real, extra = judge(params, extra, batch, batch["target"], real_key)
-        probabilities = {"real": jax.nn.sigmoid(on_real), "fake": jax.nn.sigmoid(on_fake)}
-        metrics = {name: jnp.mean(x) for name, x in probabilities.items()}
-        return (bce(on_real, 1.0) + bce(on_fake, 0.0)) / 2, Aux(metrics, extra)
+        metrics = {name: jnp.mean(x) for name, x in game.measured(on_real, on_fake).items()}
+        return game.discriminator(on_real, on_fake) / 2, Aux(metrics, extra)
 
     def generator_loss(params, extra, batch, key):
         make_key, fake_key = jax.random.split(key)
         made, extra = make(params, extra, batch, make_key, True)
         on_fake, extra = judge(params, extra, batch, made, fake_key)
         l1 = jnp.mean(jnp.abs(made - batch["target"]).astype(jnp.float32))
-        return bce(on_fake, 1.0) + weight * l1, Aux({"l1": l1}, extra)
+        return game.generator(on_fake) + weight * l1, Aux({"l1": l1}, extra)
 
     def evaluate(params, extra, batch, key):
         made, _ = make(params, extra, batch, None, False)

@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from dljax.tasks.adversarial import non_saturating
 from dljax.tasks.linen import forward, initialize
 from dljax.tasks.supervised import image, means, supervised
 from dljax.types import Array, Aux, PyTree, Task, Variables
@@ -68,7 +67,7 @@ def realistic_enlargement(
     Batch: as for ``enlargement``, with ``image`` and ``high`` in 0..1. Evaluation: ``content`` (squared error of
     the pixels) and ``real`` and ``fake``, D's probability that a true and a made image are true.
     """
-    bce = optax.sigmoid_binary_cross_entropy
+    game = non_saturating()
 
     def init(key, batch):
         players = {
@@ -90,9 +89,8 @@ def realistic_enlargement(
         on_real, extra = judge(params, extra, batch["high"], True)
         made, extra = make(params, extra, batch["image"], True)
         on_fake, extra = judge(params, extra, made, True)
-        chances = {"real": jax.nn.sigmoid(on_real), "fake": jax.nn.sigmoid(on_fake)}
-        value = jnp.mean(bce(on_real, 1.0)) + jnp.mean(bce(on_fake, 0.0))
-        return value, Aux({name: jnp.mean(x) for name, x in chances.items()}, extra)
+        metrics = {name: jnp.mean(x) for name, x in game.measured(on_real, on_fake).items()}
+        return game.discriminator(on_real, on_fake), Aux(metrics, extra)
 
     def generator_loss(params, extra, batch, key):
         made, extra = make(params, extra, batch["image"], True)
@@ -101,7 +99,7 @@ def realistic_enlargement(
         if network is not None:
             given = {"params": params["features"], **extra["features"]}
         content = jnp.mean(jnp.square(features(given, made) - features(given, batch["high"])))
-        fooled = jnp.mean(bce(on_fake, 1.0))
+        fooled = game.generator(on_fake)
         return content + weight * fooled, Aux({"content": content, "fooled": fooled}, extra)
 
     def predict(variables, batch):
@@ -112,8 +110,7 @@ def realistic_enlargement(
         on_real, _ = judge(params, extra, batch["high"], False)
         on_fake, _ = judge(params, extra, made, False)
         content = jnp.mean(jnp.square(made - batch["high"]), axis=(1, 2, 3))
-        chances = {"real": jax.nn.sigmoid(on_real), "fake": jax.nn.sigmoid(on_fake)}
-        return means({"content": content, **chances}, batch)
+        return means({"content": content, **game.measured(on_real, on_fake)}, batch)
 
     losses = {"discriminator": discriminator_loss, "generator": generator_loss}
     return Task(init, losses, evaluate, predict)

@@ -46,12 +46,12 @@ def load(*, size: int = 64, data: str = "", fake: bool = False) -> tuple[Arrays,
     out = []
     for split in ("train", "test"):
         names = [row["file"] for row in rows if row["split"] == split]
-        pair = [np.stack([_on_white(Path(data, s, n), size) for n in names]) for s in STYLES]
+        pair = [np.stack([_read(Path(data, s, n), size) for n in names]) for s in STYLES]
         out.append(Arrays({"image": pair[0], "target": pair[1]}))
     return out[0], out[1]
 
 
-def _on_white(path: Path, size: int) -> np.ndarray:
+def _read(path: Path, size: int) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"no file {str(path)!r}, which captions.tsv names")
     out = decoded(path, path)

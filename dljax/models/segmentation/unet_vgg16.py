@@ -6,28 +6,19 @@ for this encoder, nearest-neighbor upsampling, BatchNorm in the decoder alone, o
 stage's map, which has the image's size, is no skip.
 """
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, batch_norm, max_pool
+from dljax.nn import Conv, ConvNorm, batch_norm, max_pool
 from dljax.nn.pyramid import check_sides
 
 _HE = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
 _XAVIER = nn.initializers.xavier_uniform()
-
-
-class NormedConv(nn.Module):
-    """A 3x3 convolution without bias, BatchNorm and ReLU."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w d"]:
-        x = Conv(self.features, (3, 3), use_bias=False, kernel_init=_HE, name="conv")(x)
-        return jax.nn.relu(batch_norm(train=train, name="bn")(x))
 
 
 class UNetVGG16(nn.Module):
@@ -67,15 +58,16 @@ class UNetVGG16(nn.Module):
                 x = jax.nn.relu(x)
             skips.append(x)
             x = max_pool(x)
+        normed = partial(ConvNorm, kernel_size=(3, 3), train=train, kernel_init=_HE)
         for name in ("center1", "center2"):
-            x = NormedConv(self.stages[-1][-1], name=name)(x, train=train)
+            x = normed(self.stages[-1][-1], name=name)(x)
         for level, width in enumerate(self.widths):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
             above = len(self.stages) - 1 - level
             if above > 0:
                 x = jnp.concatenate([x, skips[above]], axis=-1)
             for i in (1, 2):
-                x = NormedConv(width, name=f"up{level}_{i}")(x, train=train)
+                x = normed(width, name=f"up{level}_{i}")(x)
         return Conv(self.classes, (3, 3), kernel_init=_XAVIER, name="output")(x)
 
 
