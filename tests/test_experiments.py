@@ -21,6 +21,7 @@ from dljax.runtime.loop import run
 from dljax.runtime.mesh import make_mesh
 from dljax.runtime.profile import Mesh, Profile
 from dljax.runtime.rundir import read_metrics
+from dljax.types import Aux, Mean
 
 PROFILE = Profile(mesh=Mesh(data=1), compilation_cache=jax.config.jax_compilation_cache_dir)
 STEPS = 80  # of the first phase
@@ -131,16 +132,16 @@ def decayed(path: Path) -> list:
         return []
 
     def zeroed(name, gradient):
-        def wrapped(*given):
-            return jax.tree.map(
-                lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(gradient, *given)
-            )
+        def wrapped(params, extra, batch, key):
+            own = jax.tree.map(jnp.zeros_like, params[name])
+            return (Mean(jnp.zeros(()), 1.0), Aux(extra, {})), own
 
         return wrapped
 
     learner = learner.rewrap(zeroed)
-    opt = jax.jit(lambda *given: learner.init(*given).opt)(jax.random.key(0), batch)
     shapes = jax.eval_shape(learner.init, jax.random.key(0), batch)
+    # Optimizers begin at zero: their moments and their counts.
+    opt = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes.opt)
     state = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), shapes._replace(key=()))
     update = jax.jit(learner.update)
 

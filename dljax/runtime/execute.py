@@ -84,6 +84,7 @@ class Jit:
             )
         self.abstract = laid_out(abstract, mesh)
         self.eval_rows = profile.eval_batch or max(data.size, _EVAL_BATCH)
+        self._names: tuple[str, ...] = ()  # of the step's metrics, once it was traced
         self._programs: list[str] = []  # gains an entry at each tracing, when alone Python runs
         shardings = jax.tree.map(lambda x: x.sharding, self.abstract)
         replicated = NamedSharding(mesh, PartitionSpec())
@@ -108,8 +109,9 @@ class Jit:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the step's metrics, sorted."""
-        _, metrics = jax.eval_shape(self.learner.update, self.abstract, self.feed.spec)
-        return tuple(sorted(metrics))
+        # Traced here, the program is known to the calls that follow.
+        self._once.eval_shape(self.abstract, self.feed.spec)
+        return self._names
 
     @property
     def on_host(self) -> bool:
@@ -123,7 +125,8 @@ class Jit:
     def _packed(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         self._programs.append("step")
         state, metrics = self.learner.update(state, batch)
-        return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in sorted(metrics)])
+        self._names = tuple(sorted(metrics))
+        return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in self._names])
 
     def _one(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         state, values = self._packed(state, batch)
@@ -210,6 +213,10 @@ class Jit:
     def step(self, state: PyTree, batch: PyTree, k: int) -> tuple[PyTree, jax.Array]:
         """The state after ``k`` steps, and their metrics, float32 [k, names, ...]; nothing is waited for."""
         return (self._once if k == 1 else self._many)(state, batch)
+
+    def measures(self, batch: Batch, whole: bool) -> set[str]:
+        """Names of a host batch's measures; traced for them, the program is known to ``evaluate``."""
+        return set(self._evaluate.eval_shape(self.abstract, self.feed.place_eval(batch, whole), 0))
 
     def evaluate(self, state: State, batch: Batch, number: int, whole: bool) -> Measures:
         """Measures of a host batch.

@@ -29,8 +29,7 @@ def known(executor: Jit, phase: Phase) -> set[str]:
     """Names of all metrics of a phase, the numbers of its looks apart."""
     names = set(executor.names)
     for name, data in phase.evals.items():
-        batch = next(data.batches(executor.eval_rows))
-        found = jax.eval_shape(executor.measured, executor.abstract, batch, 0)
+        found = executor.measures(next(data.batches(executor.eval_rows)), data.whole)
         names |= {f"{name}/{metric}" for metric in found}
     return names
 
