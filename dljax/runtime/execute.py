@@ -110,7 +110,7 @@ class Jit:
     def names(self) -> tuple[str, ...]:
         """Names of the step's metrics, sorted."""
         # Traced here, the program is known to the calls that follow.
-        self._once.eval_shape(self.abstract, self.feed.spec)
+        self._once.eval_shape(self.abstract, self.feed.place(0, 1))
         return self._names
 
     @property

@@ -174,8 +174,9 @@ class Run:
         else:
             fresh = executor.fresh(root_key(self.experiment.seed, stage.number))
             state = executor.laid(stage.phase.start(before, fresh))
-        state = self._steps(stage, executor, state)
-        self.compilations = max(self.compilations, executor.compilations())
+        if self.begun_at < stage.end:
+            state = self._steps(stage, executor, state)
+            self.compilations = max(self.compilations, executor.compilations())
         return executor.whole(state)
 
     def _steps(self, stage: Stage, executor: Jit, state: Any) -> Any:
