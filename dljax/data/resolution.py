@@ -119,3 +119,30 @@ def windows(size: int, scale: int) -> Transform:
         return {name: np.stack(images) for name, images in out.items()}
 
     return transform
+
+
+def averaged(size: int, black: float = -1.0) -> Transform:
+    """A transform of float images [b, h, w, c] to sides of ``size``, a power of 2.
+
+    They are widened evenly to the next power of 2, by pixels of the value ``black``; every new pixel is the
+    mean of a block.
+
+    Raises:
+        UserError: (the transform) ``size`` is no power of 2, or beyond the widened sides.
+    """
+
+    def transform(examples: Examples, seeds: np.ndarray) -> Examples:
+        image = examples["image"]
+        h, w = image.shape[1:3]
+        frame = 1 << (max(h, w) - 1).bit_length()
+        if size < 1 or frame % size:
+            raise UserError(
+                f"size {size} of images of {h}x{w}: expected a power of 2, {frame} at most"
+            )
+        edges = [((frame - side) // 2, (frame - side + 1) // 2) for side in (h, w)]
+        image = np.pad(image, [(0, 0), *edges, (0, 0)], constant_values=black)
+        step = frame // size
+        blocks = image.reshape(len(image), size, step, size, step, image.shape[-1])
+        return {**examples, "image": blocks.mean((2, 4), dtype=np.float32)}
+
+    return transform

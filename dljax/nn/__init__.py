@@ -9,8 +9,14 @@ from dljax.nn.conv_norm import ConvNorm as ConvNorm
 from dljax.nn.conv_norm import widened as widened
 from dljax.nn.dense import dense as dense
 from dljax.nn.depthwise import DepthwiseConv as DepthwiseConv
+from dljax.nn.deviation import minibatch_deviation as minibatch_deviation
 from dljax.nn.dropout import Dropout as Dropout
+from dljax.nn.equalized import EqualizedConv as EqualizedConv
+from dljax.nn.equalized import EqualizedDense as EqualizedDense
 from dljax.nn.first_maximum import first_maximum as first_maximum
+from dljax.nn.growing import doubled as doubled
+from dljax.nn.growing import faded as faded
+from dljax.nn.growing import halved as halved
 from dljax.nn.latent import draw as draw
 from dljax.nn.norm import batch_norm as batch_norm
 from dljax.nn.norm import instance_norm as instance_norm

@@ -60,10 +60,10 @@ def non_saturating(real: float = 1.0) -> Game:
     )
 
 
-def wasserstein(penalty: float = 0.0) -> Game:
+def wasserstein(penalty: float = 0.0, drift: float = 0.0) -> Game:
     """The critic's means. Arjovsky et al. 2017, arXiv:1701.07875.
 
-        critic:     E D(G(z)) - E D(x) + penalty E (|dD/dx| - 1)^2
+        critic:     E D(G(z)) - E D(x) + penalty E (|dD/dx| - 1)^2 + drift E D(x)^2
         generator:  -E D(G(z))
 
     It measures ``distance``, E D(x) - E D(G(z)). The critic must not be steep: its weights are clipped
@@ -72,9 +72,13 @@ def wasserstein(penalty: float = 0.0) -> Game:
 
     Args:
         penalty: 10 in Gulrajani et al. 2017, arXiv:1704.00028; 0 for none.
+        drift: weight that keeps the critic's numbers near 0; 0.001 in Karras et al. 2018, arXiv:1710.10196,
+            appendix A.1.
     """
     return Game(
-        lambda on_real, on_fake: jnp.mean(on_fake) - jnp.mean(on_real),
+        lambda on_real, on_fake: (
+            jnp.mean(on_fake) - jnp.mean(on_real) + drift * jnp.mean(on_real**2)
+        ),
         lambda on_fake: -jnp.mean(on_fake),
         lambda on_real, on_fake: {"distance": on_real - on_fake},
         penalty,

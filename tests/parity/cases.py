@@ -188,3 +188,12 @@ NUCLEI = ((0, 0.3), (0, 0.9), (5, 0.8), (12, 1.0))
 def scores() -> np.ndarray:
     """Logits of three rows, no two of them equal."""
     return np.random.default_rng(4).normal(scale=2.0, size=(3, 41)).astype(np.float32)
+
+
+# The newest layers are in by a part; kernels are drawn larger, since the network scales them itself.
+PROGRESSIVE = {"size": 16, "base": 64, "most": 12, "part": 0.375, "gain": 8.0}
+
+
+def progressive_noise() -> np.ndarray:
+    """Of eight images: two groups of the minibatch deviation."""
+    return np.random.default_rng(41).normal(size=(8, PROGRESSIVE["most"])).astype(np.float32)
