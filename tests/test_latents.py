@@ -7,7 +7,14 @@ import pytest
 
 from dljax import Arrays, EvalSet
 from dljax.analysis.codebooks import Shares, Usage
-from dljax.analysis.latents import Disentanglement, Manifold, Traversals, shared
+from dljax.analysis.latents import (
+    Disentanglement,
+    Interpolations,
+    Manifold,
+    Traversals,
+    shared,
+    spherical,
+)
 
 LEVELS = (3, 4, 6)
 ALL = np.stack(np.unravel_index(np.arange(72), LEVELS), -1).astype(np.float32)
@@ -38,6 +45,40 @@ def test_one_latent_goes_while_the_others_stay():
     np.testing.assert_allclose(first[[0, 1, 3, 4, 6, 7]], [0.25, 0.75, 0.5, 0.75, 0.75, 0.75])
     second = picture[3, 1:9].reshape(-1)
     np.testing.assert_allclose(second[[0, 1, 3, 4, 6, 7]], [0.625, 0.25, 0.625, 0.5, 0.625, 0.75])
+
+
+@pytest.mark.parametrize(
+    "a, b, part, expected",
+    [
+        ([1, 0], [0, 1], 1 / 3, [np.cos(np.pi / 6), np.sin(np.pi / 6)]),
+        ([1, 0], [0, 2], 1 / 2, [0.5**0.5, 2**0.5]),  # of two lengths
+        ([3, 0], [1.5, 1.5 * 3**0.5], 1 / 2, [3 * np.cos(np.pi / 6), 1.5]),  # 60 degrees
+        ([2, 1], [4, 2], 1 / 4, [2.5, 1.25]),  # along one line
+        ([1, 0], [-1, 0], 1 / 4, [0.5, 0]),
+    ],
+)
+def test_the_way_along_a_sphere(a, b, part, expected):
+    """By hand; it begins and ends at its ends."""
+    a, b = (np.array([x], np.float32) for x in (a, b))
+    for at, z in ((part, expected), (0.0, a[0]), (1.0, b[0])):
+        np.testing.assert_allclose(spherical(a, b, np.full((1, 1), at)), [z], atol=1e-6)
+
+
+def test_interpolations_are_pairs_of_rows(key):
+    """Straight, where the length falls in the middle, above along a sphere, where it hardly does."""
+
+    def length(variables, z):
+        return np.broadcast_to(
+            np.linalg.norm(z, axis=1)[:, None, None, None] / 32, (len(z), 1, 1, 1)
+        )
+
+    picture = Interpolations(length, 256, n=2, columns=5, enlarge=1)(None, key)
+    values = picture[1::2, 1::2]
+    np.testing.assert_allclose(values[::2, [0, -1]], values[1::2, [0, -1]], rtol=1e-6)
+    ends = values[::2, [0, -1]].mean(1)
+    # Draws of 256 numbers are about orthogonal: half of a and b is shorter by sqrt(1/2).
+    np.testing.assert_allclose(values[::2, 2] / ends, 0.5**0.5, atol=0.08)
+    np.testing.assert_allclose(values[1::2] / ends[:, None], 1, atol=0.08)
 
 
 def test_pairs_share_one_factor_and_no_other():

@@ -73,6 +73,58 @@ class Traversals:
         return grid(made, self.columns, enlarge=self.enlarge)
 
 
+def straight(a: Array, b: Array, part: Array) -> Array:
+    """(1 - part) a + part b."""
+    return (1 - part) * a + part * b
+
+
+def spherical(a: Array, b: Array, part: Array) -> Array:
+    """sin((1 - part) w) / sin(w) a + sin(part w) / sin(w) b, w being the angle between them.
+
+    White 2016, Sampling Generative Networks, arXiv:1609.04468, section 2. Normal draws of many numbers are
+    nearly all about as long, and the middle of a straight way is too short to be one. The way is straight
+    where the two point along one line.
+
+    Args:
+        a, b: [..., z].
+        part: [..., 1].
+    """
+    lengths = jnp.linalg.norm(a, axis=-1) * jnp.linalg.norm(b, axis=-1)
+    cosine = jnp.sum(a * b, -1) / jnp.maximum(lengths, 1e-12)
+    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))[..., None]
+    sine = jnp.sin(angle)
+    line = sine < 1e-3
+    safe = jnp.where(line, 1.0, sine)
+    way = (jnp.sin((1 - part) * angle) * a + jnp.sin(part * angle) * b) / safe
+    return jnp.where(line, straight(a, b, part), way)
+
+
+@dataclass(frozen=True)
+class Interpolations:
+    """A look: pairs of rows between two normal draws, the upper one straight and the lower one along a sphere.
+
+    Attributes:
+        decode: (variables, z) -> images in 0..1.
+        latents: length of z.
+        n: pairs.
+        columns: images on the way, both ends among them.
+        enlarge: pixels per pixel, along each side.
+    """
+
+    decode: Decode
+    latents: int
+    n: int = 4
+    columns: int = 10
+    enlarge: int = 2
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        a, b = jax.random.normal(key, (2, self.n, 1, self.latents))
+        part = jnp.linspace(0.0, 1.0, self.columns)[None, :, None]
+        rows = jnp.stack([way(a, b, part) for way in (straight, spherical)], 1)
+        made = self.decode(variables, rows.reshape(-1, self.latents))
+        return grid(made, self.columns, enlarge=self.enlarge)
+
+
 @dataclass(frozen=True)
 class Disentanglement:
     """A look: "accuracy" with which a linear classifier tells the one factor that pairs of images share from the

@@ -16,7 +16,7 @@ from dljax import axes
 from dljax.learner import named
 from dljax.tasks.linen import forward, initialize
 from dljax.tasks.supervised import means
-from dljax.types import Array, Aux, Task
+from dljax.types import Array, Aux, Task, Variables
 
 _bce = optax.sigmoid_binary_cross_entropy
 
@@ -111,6 +111,21 @@ def clipped(tx: optax.GradientTransformation, bound: float) -> optax.GradientTra
         return jax.tree.map(shortened, updates, params)
 
     return optax.chain(tx, optax.stateless(inside))
+
+
+def images_of(generator: nn.Module, low: float = -1.0) -> Callable[..., Array]:
+    """(variables of ``adversarial``, noise [b, z], and labels [b] where it takes them) -> images in 0..1.
+
+    Args:
+        low: pixel value of black; white is 1.
+    """
+
+    def of(variables: Variables, noise: Array, *labels: Array) -> Array:
+        given = variables.params["generator"], variables.extra["generator"]
+        image, _ = forward(generator, *given, noise, *labels, key=None, train=False)
+        return (image - low) / (1 - low)
+
+    return of
 
 
 def adversarial(
@@ -209,13 +224,12 @@ def adversarial(
         on_fake, _ = judge(params, extra, made, batch, None, False)
         return means(game.measured(on_real, on_fake), batch)
 
+    drawn = images_of(generator, low)
+
     @partial(jax.jit, static_argnums=2)
     def sample(variables, key, n):
-        noise = jax.random.normal(key, (n, latent))
         labels = (jnp.arange(n) % classes,) if classes else ()
-        given = variables.params["generator"], variables.extra["generator"]
-        made, _ = forward(generator, *given, noise, *labels, key=None, train=False)
-        return (made - low) / (1 - low)
+        return drawn(variables, jax.random.normal(key, (n, latent)), *labels)
 
     losses = {"discriminator": discriminator_loss, "generator": generator_loss}
     return Task(init, losses, evaluate, sample=sample)

@@ -12,11 +12,12 @@ from typing import Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
+from dljax.analysis.latents import Interpolations
 from dljax.analysis.looks import Likeness, Samples
 from dljax.data import transforms
 from dljax.data.datasets import digits, mnist
 from dljax.models.adversarial import dcgan
-from dljax.tasks.adversarial import adversarial
+from dljax.tasks.adversarial import adversarial, images_of
 
 CLAIMS = {
     "digits": {"expect": "likeness/energy <= 0.1"},
@@ -42,7 +43,8 @@ def experiment(
     train, test = DATASETS[dataset].load(data=data, fake=fake)
     pipeline = Pipeline(train, batch, seed=seed, transform=transforms.signed)
     model = models.build(dcgan, variant)
-    task = adversarial(*model.parts(), model.latent, real=1.0 - smoothing)
+    parts = model.parts()
+    task = adversarial(*parts, model.latent, real=1.0 - smoothing)
     held_out = EvalSet(test, transforms.signed)
     return Experiment(
         Phase(
@@ -52,6 +54,7 @@ def experiment(
             evals={"test": held_out},
             looks={
                 "samples": Samples(task.sample),
+                "interpolations": Interpolations(images_of(parts[0]), model.latent),
                 "likeness": Likeness(task.sample, held_out, low=-1.0),
             },
             every=pipeline.steps(epochs / 6),

@@ -13,11 +13,12 @@ from typing import Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
+from dljax.analysis.latents import Interpolations
 from dljax.analysis.looks import Beside, Samples
 from dljax.data import transforms
 from dljax.data.datasets import digits, mnist
 from dljax.models.autoencoders import vae
-from dljax.tasks.reconstruction import variational
+from dljax.tasks.reconstruction import decoded, variational
 
 CLAIMS = {
     "digits": {"expect": "test/loss <= 320"},
@@ -45,7 +46,8 @@ def experiment(
 ) -> Experiment:
     train, test = DATASETS[dataset].load(data=data, fake=fake)
     pipeline = Pipeline(train, batch, seed=seed, transform=transforms.unit)
-    task = variational(models.build(vae, variant))
+    model = models.build(vae, variant)
+    task = variational(model)
     held_out = EvalSet(test, transforms.unit)
     steps = pipeline.steps(epochs)
     return Experiment(
@@ -56,6 +58,7 @@ def experiment(
             evals={"test": held_out},
             looks={
                 "samples": Samples(task.sample),
+                "interpolations": Interpolations(decoded(model), model.latents),
                 "reconstructions": Beside(task, held_out, 16),
             },
             every=pipeline.steps(epochs / 5),
