@@ -118,6 +118,8 @@ def test_wasserstein_losses_by_hand(key):
     assert value == -3 and set(aux.metrics) == {"distance"}
     assert task.losses["generator"](params, extra, batch, key)[0] == 2
     assert task.evaluate(params, extra, batch, key)["distance"].value == 3
+    held = adversarial(Fixed(), Mean(), latent=2, game=wasserstein(drift=0.5))
+    assert held.losses["discriminator"](params, extra, batch, key)[0] == -3 + 0.5
 
 
 class Linear(nn.Module):

@@ -120,6 +120,7 @@ def images_of(generator: nn.Module, low: float = -1.0) -> Callable[..., Array]:
         low: pixel value of black; white is 1.
     """
 
+    @jax.jit
     def of(variables: Variables, noise: Array, *labels: Array) -> Array:
         given = variables.params["generator"], variables.extra["generator"]
         image, _ = forward(generator, *given, noise, *labels, key=None, train=False)

@@ -10,6 +10,7 @@ from parity.cases import PROGRESSIVE, progressive_noise
 from parity.recipe import weights
 
 from dljax import models
+from dljax.errors import UserError
 from dljax.models.adversarial import progressive_gan
 from dljax.models.adversarial.progressive_gan import pixel_norm
 from dljax.nn import doubled, halved
@@ -49,6 +50,13 @@ def test_widths_are_the_papers(key):
     generator, _ = models.build(progressive_gan, "1024").parts()
     widths = [generator.width(4 << i) for i in range(9)]
     assert widths == [512, 512, 512, 512, 256, 128, 64, 32, 16]
+
+
+@pytest.mark.parametrize("size", [2, 28])
+def test_sizes_are_powers_of_2(size):
+    with pytest.raises(UserError, match=f"images of {size} pixels a side: expected 4, 8"):
+        _ = models.build(progressive_gan, "small", size=size).sizes
+    assert models.build(progressive_gan, "small", size=32).sizes == [4, 8, 16, 32]
 
 
 def test_the_authors_networks_give_the_same(key):

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct, lax
 from jaxtyping import Array, Float
 
+from dljax.errors import UserError
 from dljax.nn import EqualizedConv, EqualizedDense, doubled, faded, halved, minibatch_deviation
 from dljax.nn.equalized import HE
 
@@ -30,7 +31,13 @@ def pixel_norm(x: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
 
 
 def _sides(size: int) -> list[int]:
-    """4, 8, ... ``size``."""
+    """4, 8, ... ``size``.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    if size < 4 or size & (size - 1):
+        raise UserError(f"images of {size} pixels a side: expected 4, 8, 16 or another power of 2")
     return [4 << i for i in range(size.bit_length() - 2)]
 
 
