@@ -16,6 +16,8 @@ from parity.cases import (
     DDPM,
     IMPROVED,
     INCEPTIONS,
+    KL_AUTOENCODER,
+    LATENT_UNET,
     RESNETS,
     SHORT_RESNET_V2,
     SHORT_V3,
@@ -26,6 +28,7 @@ from parity.cases import (
     graph,
     image,
     noisy,
+    told,
 )
 from parity.recipe import weights
 from parity_rows import DEEP, GOLDEN, NORMS, SHORT, Row
@@ -33,6 +36,7 @@ from parity_sequences import SEQUENCE_ROWS
 
 from dljax import models
 from dljax.models.adversarial import cyclegan, patchgan, pix2pix
+from dljax.models.autoencoders import kl_autoencoder
 from dljax.models.convnets import (
     alexnet,
     inception_resnet_v2,
@@ -46,7 +50,7 @@ from dljax.models.convnets import (
     vgg,
     xception,
 )
-from dljax.models.diffusion import ddpm, improved_ddpm
+from dljax.models.diffusion import ddpm, improved_ddpm, latent_unet
 from dljax.models.graphs import gat, gcn
 from dljax.models.segmentation import unet_vgg16
 from dljax.models.super_resolution import espcn, fsrcnn, srresnet
@@ -64,6 +68,8 @@ from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
 from dljax.weights import inception_v3 as inception_v3_names
 from dljax.weights import inception_v4 as inception_v4_names
+from dljax.weights import kl_autoencoder as kl_autoencoder_names
+from dljax.weights import latent_unet as latent_unet_names
 from dljax.weights import lenet as lenet_names
 from dljax.weights import mobilenet_v2 as mobilenet_v2_names
 from dljax.weights import patchgan as patchgan_names
@@ -114,6 +120,25 @@ ROWS = {
     ),
     "diffusers' UNet2DModel": Row(
         ddpm, "cifar10", DDPM, ddpm_names, noisy(), ("ddpm.npz", "output"), NORMS, True
+    ),
+    "diffusers' AutoencoderKL": Row(
+        kl_autoencoder,
+        "f8",
+        KL_AUTOENCODER,
+        kl_autoencoder_names,
+        noisy()[:1],
+        ("latent.npz", "autoencoder"),
+        NORMS,
+    ),
+    "diffusers' UNet2DConditionModel": Row(
+        latent_unet,
+        "stable",
+        LATENT_UNET,
+        latent_unet_names,
+        (*noisy(), told()),
+        ("latent.npz", "unet"),
+        NORMS,
+        True,
     ),
     "improved-diffusion's UNetModel": Row(
         improved_ddpm,
@@ -296,6 +321,8 @@ def test_same_weights_same_outputs(row):
     variables = jax.tree.map(jnp.asarray, variables)
     inputs = map(jnp.asarray, row.inputs)
     out = jax.jit(lambda v, *x: model.apply(v, *x, train=False))(variables, *inputs)
+    if isinstance(out, tuple):  # of several arrays, flattened in a row
+        out = jnp.concatenate([x.reshape(len(x), -1) for x in out], 1)
     file, name = row.golden
     golden = np.load(GOLDEN / file)[name]
     golden = golden.transpose(0, 2, 3, 1) if row.channels_first else golden

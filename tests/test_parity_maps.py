@@ -15,7 +15,17 @@ from test_parity import ROWS, empty, table
 import dljax.weights
 from dljax.weights import from_variables, to_variables
 
-ROOMS = {"__init__", "mapping", "layers", "keras", "files", "torch_files", "keras_files", "start"}
+ROOMS = {
+    "__init__",
+    "mapping",
+    "layers",
+    "keras",
+    "files",
+    "torch_files",
+    "keras_files",
+    "start",
+    "diffusers",
+}
 ROOMS |= {"llama2c"}  # it reads files, whose names are Meta's
 
 

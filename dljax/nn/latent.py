@@ -8,8 +8,8 @@ from dljax import axes
 
 
 def draw(
-    module: nn.Module, mean: Float[Array, "b z"], log_var: Float[Array, "b z"]
-) -> Float[Array, "b z"]:
+    module: nn.Module, mean: Float[Array, "b *z"], log_var: Float[Array, "b *z"]
+) -> Float[Array, "b *z"]:
     """mean + exp(log_var / 2) eps, with eps from the module's stream "noise": Kingma & Welling 2014,
     arXiv:1312.6114, section 2.4.
     """

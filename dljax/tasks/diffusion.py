@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dljax import axes
 from dljax.tasks.linen import forward, initialize
@@ -24,7 +25,7 @@ from dljax.tasks.samplers import Guess, Predict, Sampler, ddim
 from dljax.tasks.supervised import MODEL, means
 from dljax.types import Array, Aux, Batch, Key, Sample, Task
 
-NO_CLASS = -1  # label of an image whose class the network is not told
+NO_CLASS = -1  # label of an image whose class the network is not told; also each token of a caption
 
 
 class Noised(NamedTuple):
@@ -54,6 +55,7 @@ def denoising(
     measured: Callable[[Array, Noised], Mapping[str, Array]],
     *,
     classes: int = 0,
+    told: str = "",
     drop: float = 0.1,
     sample: Sample | None = None,
 ) -> Task:
@@ -64,11 +66,14 @@ def denoising(
             ``model(x_t, time, label [b] int32, train=...)``, where a label of -1 is none.
         measured: (output, the noised images) -> name -> values per image, [b].
         classes: number of the batch's labels; 0 does not look at them.
-        drop: share of the labels that training hides (Ho & Salimans, algorithm 1).
+        told: name of the batch's array of int32 [b, ...] that the network is told, "label" where there are
+            classes; as a caption's tokens, with -1 everywhere for none.
+        drop: share of them that training hides (Ho & Salimans, algorithm 1).
     """
+    name = told or ("label" if classes else "")
 
     def conditions(batch: Batch) -> tuple:
-        return (batch["label"].astype(jnp.int32),) if classes else ()
+        return (batch[name].astype(jnp.int32),) if name else ()
 
     def init(key, batch):
         image = batch["image"]
@@ -80,8 +85,9 @@ def denoising(
         seen = noised(schedule, batch["image"], time_key, noise_key)
         given = conditions(batch)
         if given and train:
-            told = axes.keep_mask(jax.random.fold_in(key, 3), drop, given[0].shape)
-            given = (jnp.where(told, given[0], NO_CLASS),)
+            row = given[0]
+            shown = axes.keep_mask(jax.random.fold_in(key, 3), drop, row.shape[:1])
+            given = (jnp.where(shown.reshape(-1, *[1] * (row.ndim - 1)), row, NO_CLASS),)
         output, changed = forward(
             model,
             params[MODEL],
@@ -116,6 +122,7 @@ def diffusion(
     schedule: Schedule | None = None,
     prediction: Prediction = "eps",
     classes: int = 0,
+    told: str = "",
     drop: float = 0.1,
 ) -> Task:
     """Mean squared error of a prediction at a random time: L_simple, equation 14, for the noise.
@@ -125,7 +132,7 @@ def diffusion(
         shape: of one image, [h, w, c]; where it is given the task samples, by DDIM in 50 steps.
         schedule: of the noise; by default the paper's, 1000 times.
         prediction: of the noise "eps", the image "x0" or the velocity "v" (``noising.target``).
-        classes, drop: of ``denoising``.
+        classes, told, drop: of ``denoising``; one that is told something else than classes does not sample.
 
     Batch: ``image`` [b, ...] in -1..1, and ``label`` [b] with ``classes``. Evaluation: ``loss`` at one
     time and one noise per image.
@@ -137,10 +144,10 @@ def diffusion(
         return {"loss": per_image((output - right.astype(jnp.float32)) ** 2)}
 
     made = None
-    if shape is not None:
+    if shape is not None and not told:
         options = {"prediction": prediction, "classes": classes}
         made = sampling(model, shape, ddim, schedule=noising, network=options)
-    return denoising(model, noising, measured, classes=classes, drop=drop, sample=made)
+    return denoising(model, noising, measured, classes=classes, told=told, drop=drop, sample=made)
 
 
 def predictor(
@@ -149,12 +156,13 @@ def predictor(
     *,
     prediction: Prediction = "eps",
     classes: int = 0,
+    told: np.ndarray | None = None,
     scale: float = 1.0,
     variance: bool = False,
 ) -> Predict:
     """The ``predict`` of a sampler: (variables, x_t, time) -> eps, or a ``Guess`` with ``variance``.
 
-    With classes, image i is of class i modulo their number, and guidance (Ho & Salimans, section
+    With classes, image i is of class i modulo their number (of the i-th of those that are ``told``), and guidance (Ho & Salimans, section
     3.2) moves the prediction away from the one without a class:
 
         guided = without + scale (with - without)
@@ -163,18 +171,21 @@ def predictor(
 
     Args:
         model: of ``denoising``.
+        told: rows of what images are told, int32 [k, ...]; with classes, 0 to classes - 1 by default.
         variance: the model's output has twice the channels, the second half a share of the variance
             in -1..1 (``dljax.tasks.likelihood``); guidance leaves that as it is with the class.
     """
+
+    rows = np.arange(classes, dtype=np.int32) if told is None else np.asarray(told, np.int32)
 
     def run(variables, x, time, *label):
         given = variables.params[MODEL], variables.extra[MODEL]
         return forward(model, *given, x, time, *label, key=None, train=False)[0]
 
     def output(variables, x, time):
-        if not classes:
+        if not len(rows):
             return run(variables, x, time)
-        label = jnp.arange(len(x), dtype=jnp.int32) % classes
+        label = jnp.asarray(rows)[jnp.arange(len(x)) % len(rows)]
         none = jnp.full_like(label, NO_CLASS)
         if scale in (0.0, 1.0):
             return run(variables, x, time, label if scale else none)
@@ -194,7 +205,7 @@ def predictor(
     return predict
 
 
-def sampling(
+def drawing(
     model: nn.Module,
     shape: tuple[int, ...],
     kind: Callable[..., Sampler],
@@ -203,7 +214,7 @@ def sampling(
     network: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Sample:
-    """The ``sample`` of a diffusion task: images of ``shape`` [h, w, c] in 0..1.
+    """Samples [n, *shape] of what the network was trained on, as it was shown them.
 
     Args:
         kind: ``ddim``, ``ancestral`` or ``dpm_solver``.
@@ -218,4 +229,12 @@ def sampling(
     def of(n: int) -> Sampler:
         return kind(predict, (n, *shape), schedule=noising, **options)
 
-    return lambda variables, key, n: (of(n)(variables, key) + 1) / 2
+    return lambda variables, key, n: of(n)(variables, key)
+
+
+def sampling(
+    model: nn.Module, shape: tuple[int, ...], kind: Callable[..., Sampler], **options: Any
+) -> Sample:
+    """The ``sample`` of a diffusion task: ``drawing`` of images in -1..1, as images [n, h, w, c] in 0..1."""
+    drawn = drawing(model, shape, kind, **options)
+    return lambda variables, key, n: (drawn(variables, key, n) + 1) / 2

@@ -43,6 +43,52 @@ def posterior_mean(model: nn.Module) -> Predict:
     return of
 
 
+def lightly_regularized(model: nn.Module, *, weight: float = 1e-6) -> Task:
+    """Latent diffusion's first stage, with the absolute error alone for its reconstruction: Rombach et al.
+    2022, arXiv:2112.10752, appendix G, without its perceptual and adversarial terms.
+
+        loss = sum_pixels |x - x'| + weight KL(q(z|x) || N(0, 1))
+
+    averaged over the batch; training draws z, and its mean is taken otherwise.
+
+    Args:
+        model: called as ``model(image, train=...) -> (image', mean, log_var [b, ...])``, images in -1..1,
+            drawing z from the stream "noise" where ``train``.
+        weight: of the divergence, which is summed over a code.
+
+    Batch: ``image`` [b, h, w, c] in 0..1; the model sees it in -1..1, where errors are measured.
+    Evaluation: ``loss``, ``l1`` (per pixel), ``mse`` (per pixel), ``kl`` (nats per image).
+    """
+
+    def init(key, batch):
+        return initialize(key, {MODEL: (model, (2 * batch["image"] - 1,))})
+
+    def terms(params, extra, batch, key, train: bool):
+        image = 2 * batch["image"] - 1
+        given = params[MODEL], extra[MODEL]
+        output, changed = forward(model, *given, image, key=key, train=train)
+        made, *gaussian = (x.astype(jnp.float32).reshape(len(x), -1) for x in output)
+        error = made - image.astype(jnp.float32).reshape(made.shape)
+        kl, l1 = kl_to_standard_normal(*gaussian), jnp.mean(jnp.abs(error), -1)
+        rows = {"loss": l1 * error.shape[-1] + weight * kl, "l1": l1, "kl": kl}
+        return dict(means({**rows, "mse": jnp.mean(error**2, -1)}, batch)), changed
+
+    def loss(params, extra, batch, key):
+        metrics, changed = terms(params, extra, batch, key, True)
+        return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
+
+    def evaluate(params, extra, batch, key):
+        return terms(params, extra, batch, None, False)[0]
+
+    def predict(variables, batch):
+        """The images as restored from the means of their codes, [b, h, w, c] in 0..1."""
+        given = variables.params[MODEL], variables.extra[MODEL]
+        made = forward(model, *given, 2 * batch["image"] - 1, key=None, train=False)[0][0]
+        return jnp.clip((made + 1) / 2, 0.0, 1.0)
+
+    return Task(init, {MODEL: loss}, evaluate, predict)
+
+
 def variational(model: nn.Module, *, beta: float = 1.0) -> Task:
     """Negative evidence lower bound, in nats per image; with another ``beta`` than 1 that of Higgins et al.
     2017 (beta-VAE), equation 4.

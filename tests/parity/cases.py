@@ -57,6 +57,17 @@ IMPROVED = {
     "heads": 2,
     "classes": 3,
 }
+KL_AUTOENCODER = {"widths": (32, 32, 64), "layers": 1}  # diffusers' norms have 32 groups
+# Attention at the level whose way up goes on and at the last one.
+LATENT_UNET = {
+    "width": 32,
+    "multiples": (1, 2, 2),
+    "layers": 1,
+    "attention": (1, 2),
+    "heads": 2,
+    "context": 12,
+    "channels": 3,
+}
 RESNETS = {"18": 64, "50": 64, "cifar20": 32}  # name -> side of the images
 CLASSIFIERS = {"alexnet": 95, "vgg11_bn": 64, "mobilenet_v2": 64, "vit": 16}
 # Sides of the images of CycleGAN's and pix2pix's networks
@@ -140,6 +151,11 @@ def noisy() -> tuple[np.ndarray, np.ndarray]:
     """Two images of 16 x 16, [b, h, w, c], and their times."""
     image = np.random.default_rng(0).normal(size=(2, 3, 16, 16)).astype(np.float32)
     return image.transpose(0, 2, 3, 1), np.array([3, 871])
+
+
+def told() -> np.ndarray:
+    """Three tokens of twelve features for each of two images."""
+    return np.random.default_rng(1).normal(size=(2, 3, 12)).astype(np.float32)
 
 
 def colored() -> np.ndarray:

@@ -1,5 +1,5 @@
-"""Outputs of diffusers' UNet2DModel and improved-diffusion's UNetModel on the recipe's weights; terms of the
-latter's loss, and a trajectory of the former's DPM-Solver++.
+"""Outputs of diffusers' UNet2DModel, UNet2DConditionModel and AutoencoderKL and improved-diffusion's UNetModel on
+the recipe's weights; terms of the latter's loss, and a trajectory of diffusers' DPM-Solver++.
 
 python tests/parity/diffusion.py      (needs torch, diffusers, improved_diffusion; torchvision importable)
 """
@@ -8,8 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cases import DDPM, IMPROVED, noisy
-from diffusers import DPMSolverMultistepScheduler, UNet2DModel
+from cases import DDPM, IMPROVED, KL_AUTOENCODER, LATENT_UNET, noisy, told
+from diffusers import (
+    AutoencoderKL,
+    DPMSolverMultistepScheduler,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
 from improved_diffusion.script_util import create_gaussian_diffusion
 from improved_diffusion.unet import UNetModel
 from recipe import weights
@@ -42,6 +47,40 @@ def ddpm() -> torch.Tensor:
     image, time = noisy()
     image = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
     return recipe(model)(image, torch.from_numpy(time)).sample
+
+
+def autoencoder() -> torch.Tensor:
+    """The image restored from the mean, the mean and the log variance, each flattened, in a row."""
+    levels = len(KL_AUTOENCODER["widths"])
+    model = recipe(
+        AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+            block_out_channels=KL_AUTOENCODER["widths"],
+            layers_per_block=KL_AUTOENCODER["layers"],
+        )
+    )
+    image = torch.from_numpy(noisy()[0].transpose(0, 3, 1, 2).copy())
+    latents = model.encode(image).latent_dist
+    parts = model.decode(latents.mean).sample, latents.mean, latents.logvar
+    return torch.cat([x.permute(0, 2, 3, 1).flatten(1) for x in parts], 1)
+
+
+def latent_unet() -> torch.Tensor:
+    reads = [level in LATENT_UNET["attention"] for level in range(len(LATENT_UNET["multiples"]))]
+    model = UNet2DConditionModel(
+        in_channels=3,
+        out_channels=3,
+        block_out_channels=tuple(LATENT_UNET["width"] * m for m in LATENT_UNET["multiples"]),
+        down_block_types=tuple("CrossAttnDownBlock2D" if r else "DownBlock2D" for r in reads),
+        up_block_types=tuple("CrossAttnUpBlock2D" if r else "UpBlock2D" for r in reads[::-1]),
+        layers_per_block=LATENT_UNET["layers"],
+        cross_attention_dim=LATENT_UNET["context"],
+        attention_head_dim=LATENT_UNET["heads"],  # their number, whatever the name
+    )
+    image, time = noisy()
+    image = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
+    return recipe(model)(image, torch.from_numpy(time), torch.from_numpy(told())).sample
 
 
 def improved() -> torch.Tensor:
@@ -98,6 +137,8 @@ def solved() -> torch.Tensor:
 @torch.no_grad()
 def main() -> None:
     np.savez_compressed(GOLDEN / "ddpm.npz", output=ddpm().numpy())
+    made = {"autoencoder": autoencoder().numpy(), "unet": latent_unet().numpy()}
+    np.savez_compressed(GOLDEN / "latent.npz", **made)
     outputs = {**hybrid(), "network": improved(), "solved": solved()}
     outputs = {name: value.numpy() for name, value in outputs.items()}
     np.savez_compressed(GOLDEN / "improved_ddpm.npz", **outputs)

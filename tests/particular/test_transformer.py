@@ -33,6 +33,23 @@ def net():
     return model, variables, jax.jit(partial(model.apply, variables, train=False))
 
 
+def test_the_encoder_alone_is_that_of_the_whole(net):
+    """It needs no variable of the decoder, and what fills a row up is not read."""
+    model, variables, _ = net
+    encode = jax.jit(partial(model.apply, train=False, method="encode"))
+    names = {k for k in variables["params"] if not k.startswith("decoder")}
+    own = {"params": {name: variables["params"][name] for name in names}}
+    x, mask = encode(own, SOURCE)
+    np.testing.assert_array_equal(mask, SOURCE > 0)
+    encoded, _ = jax.jit(lambda s: model.apply(variables, s, 1, method="start"))(SOURCE)
+    read = variables["params"]["decoder_0"]["cross_attn"]
+    d = x.shape[-1]
+    key = x @ read["kernel"][:, d : 2 * d] + read["bias"][None, None, d : 2 * d]
+    np.testing.assert_allclose(encoded.memories[0][0].reshape(key.shape), key, atol=1e-5)
+    shorter, _ = encode(own, SOURCE[1:, : SOURCES[1]])
+    np.testing.assert_allclose(x[1, : SOURCES[1]], shorter[0], atol=1e-5)
+
+
 def test_token_by_token_is_the_whole(net):
     model, variables, logits = net
     encoded, state = jax.jit(lambda s: model.apply(variables, s, 7, method="start"))(SOURCE)

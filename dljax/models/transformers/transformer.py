@@ -250,10 +250,16 @@ class Transformer(nn.Module):
         x = x + positions(tokens.shape[1], self.features).astype(x.dtype)[None]
         return self.dropout_embed(x, train=train)
 
-    def _encode(self, source: Int[Array, "b s"], train: bool) -> Encoded:
+    def encode(
+        self, source: Int[Array, "b s"], *, train: bool
+    ) -> tuple[Float[Array, "b s d"], Bool[Array, "b s"]]:
+        """The encoder's output, and True where there is a token; without the decoder's parameters."""
         mask = source != PAD
         x = self._embedded(source, train)
-        x = stack(self.encoder, x, mask[:, None, None], train=train)
+        return stack(self.encoder, x, mask[:, None, None], train=train), mask
+
+    def _encode(self, source: Int[Array, "b s"], train: bool) -> Encoded:
+        x, mask = self.encode(source, train=train)
         return Encoded(tuple(layer.read(x) for layer in self.decoder), mask)
 
 

@@ -1,0 +1,271 @@
+"""Latent diffusion's U-Net, which reads tokens by cross attention. Rombach et al. 2022, arXiv:2112.10752,
+section 3.3 and appendix E.2; as in CompVis/latent-diffusion.
+"""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import ShapeDtypeStruct
+from jaxtyping import Array, Bool, Float, Int
+
+from dljax.nn import Conv, Dropout, attend, dense
+from dljax.nn.pyramid import check_sides
+
+_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
+_ZERO = nn.initializers.zeros_init()
+
+
+def time_embedding(time: Int[Array, " b"], features: int) -> Float[Array, "b d"]:
+    """(cos, sin) of time / 10000 ** (i / (features / 2))."""
+    half = features // 2
+    frequency = jnp.exp(-math.log(10_000) / half * jnp.arange(half, dtype=jnp.float32))
+    angle = time.astype(jnp.float32)[:, None] * frequency[None, :]
+    return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions after GroupNorm and SiLU; the time's embedding is added between."""
+
+    features: int
+    groups: int
+    dropout: float
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], time: Float[Array, "b d"], *, train: bool
+    ) -> Float[Array, "b h w features"]:
+        h = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm1")(x))
+        h = Conv(self.features, (3, 3), kernel_init=_INIT, name="conv1")(h)
+        shift = nn.Dense(self.features, kernel_init=_INIT, name="time")(jax.nn.silu(time))
+        h = h + shift[:, None, None, :]
+        h = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm2")(h))
+        h = Dropout(self.dropout, name="dropout")(h, train=train)
+        h = Conv(self.features, (3, 3), kernel_init=_ZERO, name="conv2")(h)
+        if x.shape[-1] != self.features:
+            x = Conv(self.features, (1, 1), kernel_init=_INIT, name="shortcut")(x)
+        return x + h
+
+
+class Attention(nn.Module):
+    """Attention in heads of places to others, or to tokens; no bias but the output's."""
+
+    heads: int
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "b t d"],
+        tokens: Float[Array, "b s e"],
+        mask: Bool[Array, "b s"] | None = None,
+    ) -> Float[Array, "b t d"]:
+        def heads(name: str, y: Array) -> Array:
+            y = dense(x.shape[-1], use_bias=False, kernel_init=_INIT, name=name)(y)
+            return y.reshape(*y.shape[:2], self.heads, -1)
+
+        query, key, value = heads("query", x), heads("key", tokens), heads("value", tokens)
+        seen = None if mask is None else mask[:, None, None]
+        out = attend(query, key, value, seen).reshape(x.shape)
+        return dense(x.shape[-1], kernel_init=_INIT, name="output")(out)
+
+
+class Reader(nn.Module):
+    """A spatial transformer: attention among places, attention to the tokens, a gated feed-forward net."""
+
+    heads: int
+    groups: int
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "b h w c"],
+        tokens: Float[Array, "b s e"],
+        mask: Bool[Array, "b s"] | None,
+    ) -> Float[Array, "b h w c"]:
+        c = x.shape[-1]
+
+        def norm(y: Array, number: int) -> Array:
+            return nn.LayerNorm(epsilon=1e-5, name=f"norm{number}")(y)
+
+        y = nn.GroupNorm(self.groups, name="norm")(x)
+        y = dense(c, kernel_init=_INIT, name="input")(y.reshape(len(x), -1, c))
+        among = norm(y, 1)
+        y = y + Attention(self.heads, name="self_attn")(among, among)
+        y = y + Attention(self.heads, name="cross_attn")(norm(y, 2), tokens, mask)
+        both = dense(8 * c, kernel_init=_INIT, name="linear1")(norm(y, 3))
+        value, gate = jnp.split(both, 2, axis=-1)
+        gated = value * jax.nn.gelu(gate, approximate=False)
+        y = y + dense(c, kernel_init=_INIT, name="linear2")(gated)
+        return x + dense(c, kernel_init=_ZERO, name="output")(y).reshape(x.shape)
+
+
+class LatentUNet(nn.Module):
+    """U-Net for the noise in latents at a time, told tokens.
+
+    Attributes:
+        width: channels of the first level.
+        multiples: of ``width``, for each level; each level halves the sides.
+        layers: residual blocks per level (one more on the way up).
+        attention: the levels that read the tokens, beside the middle.
+        context: features of a token.
+        channels: of the latents.
+        groups: of GroupNorm.
+
+    Raises:
+        UserError: a side of the latents is no multiple of 2 ** (len(multiples) - 1).
+    """
+
+    width: int = 320
+    multiples: tuple[int, ...] = (1, 2, 4, 4)
+    layers: int = 2
+    attention: tuple[int, ...] = (0, 1, 2)
+    heads: int = 8
+    context: int = 768
+    channels: int = 4
+    groups: int = 32
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(
+        self,
+        image: Float[Array, "b h w c"],
+        time: Int[Array, " b"],
+        tokens: Float[Array, "b s context"],
+        mask: Bool[Array, "b s"] | None = None,
+        *,
+        train: bool,
+    ) -> Float[Array, "b h w c"]:
+        """The noise; ``mask`` is False at places without a token."""
+        last = len(self.multiples) - 1
+        check_sides(image.shape, len(self.multiples), "a latent U-Net")
+        t = time_embedding(time, self.width).astype(image.dtype)
+        t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time1")(t)
+        t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time2")(jax.nn.silu(t))
+
+        def block(x: Array, level: int, name: str, reads: bool) -> Array:
+            features = self.width * self.multiples[level]
+            x = Residual(features, self.groups, self.dropout, name=name)(x, t, train=train)
+            if reads:
+                x = Reader(self.heads, self.groups, name=f"{name}_reader")(x, tokens, mask)
+            return x
+
+        x = Conv(self.width, (3, 3), kernel_init=_INIT, name="input")(image)
+        skips = [x]
+        for level in range(last + 1):
+            for layer in range(self.layers):
+                x = block(x, level, f"down{level}_{layer}", level in self.attention)
+                skips.append(x)
+            if level < last:
+                conv = Conv(
+                    x.shape[-1],
+                    (3, 3),
+                    (2, 2),
+                    ((1, 1), (1, 1)),
+                    kernel_init=_INIT,
+                    name=f"down{level}",
+                )
+                x = conv(x)
+                skips.append(x)
+        x = block(x, last, "middle_0", True)
+        x = block(x, last, "middle_1", False)
+        for level in reversed(range(last + 1)):
+            for layer in range(self.layers + 1):
+                x = jnp.concatenate([x, skips.pop()], axis=-1)
+                x = block(x, level, f"up{level}_{layer}", level in self.attention)
+            if level:
+                x = x.repeat(2, axis=1).repeat(2, axis=2)
+                x = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")(x)
+        x = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(x))
+        return Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
+
+
+class ToldClass(nn.Module):
+    """The network with classes as tokens, learned with it: one each, and one of no class, appendix E.2."""
+
+    network: nn.Module
+    classes: int
+
+    @nn.compact
+    def __call__(
+        self,
+        image: Float[Array, "b h w c"],
+        time: Int[Array, " b"],
+        label: Int[Array, " b"],
+        *,
+        train: bool,
+    ) -> Float[Array, "b h w c"]:
+        """The noise; a label of -1 is no class."""
+        rows: Any = self.network
+        init = nn.initializers.normal(1.0)  # PyTorch's Embedding
+        known = nn.Embed(self.classes + 1, rows.context, embedding_init=init, name="embed")
+        tokens = known(jnp.where(label < 0, self.classes, label))[:, None]
+        return self.network(image, time, tokens, train=train)
+
+
+class ToldCaption(nn.Module):
+    """The network with a caption's tokens as a text encoder has them, which is learned with it.
+
+    Attributes:
+        encoder: has a method ``encode(tokens [b, s], train=...) -> (features [b, s, context], True where
+            there is a token [b, s])``, and takes 0 for no token.
+    """
+
+    network: nn.Module
+    encoder: nn.Module
+
+    def __call__(
+        self,
+        image: Float[Array, "b h w c"],
+        time: Int[Array, " b"],
+        caption: Int[Array, "b s"],
+        *,
+        train: bool,
+    ) -> Float[Array, "b h w c"]:
+        """The noise; a caption of -1 everywhere is none: its first token alone, 1, which begins each."""
+        begins = jnp.arange(caption.shape[1])[None] == 0
+        words = jnp.where(begins, 1, jnp.maximum(caption, 0))
+        read: Any = self.encoder
+        return self.network(image, time, *read.encode(words, train=train), train=train)
+
+
+MODEL = LatentUNet
+_SMALL = {"width": 32, "multiples": (1, 2), "layers": 1, "attention": (1,), "heads": 4, "groups": 8}
+VARIANTS: dict[str, dict] = {
+    # Of one level, which reads in the middle alone.
+    "tiny": {
+        **_SMALL,
+        "width": 4,
+        "multiples": (1,),
+        "attention": (),
+        "heads": 2,
+        "context": 8,
+        "channels": 2,
+        "groups": 2,
+    },
+    "small": {**_SMALL, "context": 64, "channels": 1},
+    "imagenet": {
+        "width": 192,
+        "multiples": (1, 2, 3, 5),
+        "attention": (1, 2, 3),
+        "heads": 1,
+        "context": 512,
+        "channels": 3,
+    },
+    "text": {"context": 1280},
+    "stable": {},
+}
+# CompVis' UNetModel; "text" is of the paper's LAION model, "stable" of Stable Diffusion 1, as diffusers has it.
+PUBLISHED = {"imagenet": 400_920_579, "text": 872_300_484, "stable": 859_520_964}
+
+
+def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
+    """Latents of two images, their times and three tokens for each."""
+    model = LatentUNet(**VARIANTS[variant])
+    side = 2 ** (len(model.multiples) + 1)
+    return {
+        "image": ShapeDtypeStruct((2, side, side, model.channels), jnp.float32),
+        "time": ShapeDtypeStruct((2,), jnp.int32),
+        "tokens": ShapeDtypeStruct((2, 3, model.context), jnp.float32),
+    }
