@@ -92,6 +92,32 @@ def test_labels_are_hidden_in_training_alone(drop, key):
     np.testing.assert_allclose(loss, 134.5, atol=4 * 23.4 / np.sqrt(4000))
 
 
+class FirstWord(nn.Module):
+    """The number of a caption's first word, everywhere."""
+
+    @nn.compact
+    def __call__(self, x, time, caption, *, train: bool):
+        self.sow("seen", "caption", caption)
+        shift = self.param("shift", nn.initializers.zeros, ())
+        return jnp.zeros_like(x) + caption[:, :1, None, None] + shift
+
+
+def test_captions_are_hidden_whole_and_asked_for_in_turn(key):
+    task = diffusion(FirstWord(), told="caption", drop=0.25)
+    caption = jnp.stack([jnp.arange(400) % 4, jnp.full(400, 5)], 1)
+    batch = {"image": jnp.zeros((400, 1, 1, 1)), "caption": caption}
+    params, extra = task.init(key, batch)
+    _, aux = task.losses["model"](params, extra, batch, key)
+    seen = np.asarray(aux.extra["model"]["seen"]["caption"][-1])
+    hidden = (seen == NO_CLASS).all(1)
+    np.testing.assert_array_equal(seen[~hidden], caption[~hidden])
+    np.testing.assert_allclose(hidden.mean(), 0.25, atol=4 * np.sqrt(0.25 * 0.75 / 400))
+    predict = predictor(FirstWord(), HALVES, told=np.array([[7, 1], [9, 1]]), scale=3.0)
+    eps = predict(Variables(params, {"model": {}}), jnp.zeros((3, 1, 1, 1)), jnp.zeros(3, int))
+    # -1 where none is told, and three times the way from there: -1 + 3 (7 + 1) and -1 + 3 (9 + 1).
+    np.testing.assert_allclose(eps[:, 0, 0, 0], [23, 29, 23])
+
+
 @pytest.mark.parametrize("kind, expected, spread", [("x0", 144.0, 0.0), ("v", 144.5, 17.0)])
 def test_loss_of_other_predictions(kind, expected, spread, key):
     """A network that says label + 10 = 12 of black images: of x_0, 144; of v = 0.8 or 0.6 eps, 144.5."""

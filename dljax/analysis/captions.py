@@ -30,12 +30,12 @@ class Retrieval:
     pictures nearest to those that were made: what is gained over it is no copy.
 
     Attributes:
-        sample: of captions int32 [n, s] -> the sample of a task; images in 0..1.
+        sample: ``told=`` captions int32 [n, s] -> the sample of a task; images in 0..1.
         train, test: ``image`` in 0..1 and ``caption``, of different captions.
         n: number of pictures, made for the first captions of ``test``.
     """
 
-    sample: Callable[[np.ndarray], Sample]
+    sample: Callable[..., Sample]
     train: EvalSet
     test: EvalSet
     n: int = 200
@@ -44,7 +44,7 @@ class Retrieval:
         real = next(self.test.batches(len(self.test.source)))
         known = next(self.train.batches(len(self.train.source)))["image"]
         captions = real["caption"][: self.n]
-        made = np.asarray(self.sample(captions)(variables, key, len(captions)))
+        made = np.asarray(self.sample(told=captions)(variables, key, len(captions)))
         copies = known[nearest(made, known).which[:, 0]]
         found = real["image"], real["caption"]
         return {
@@ -65,7 +65,7 @@ class ForCaptions:
         enlarge: pixels per pixel, along each side.
     """
 
-    sample: Callable[[np.ndarray], Sample]
+    sample: Callable[..., Sample]
     train: EvalSet
     test: EvalSet
     columns: int = 10
@@ -76,7 +76,7 @@ class ForCaptions:
         n = min(self.columns * self.rows, len(self.test.source))
         real = next(self.test.batches(len(self.test.source)))
         known = next(self.train.batches(len(self.train.source)))["image"]
-        made = np.asarray(self.sample(real["caption"][:n])(variables, key, n))
+        made = np.asarray(self.sample(told=real["caption"][:n])(variables, key, n))
         copies = known[nearest(made, known).which[:, 0]]
         rows: Sequence[np.ndarray] = [
             part[i : i + self.columns]

@@ -31,7 +31,7 @@ def test_training_draws_and_use_takes_the_mean(key):
 
 
 def test_sides_that_cannot_be_halved_are_refused(key):
-    model = kl_autoencoder.KLAutoencoder(**kl_autoencoder.VARIANTS["small_color"])
+    model = kl_autoencoder.KLAutoencoder(**kl_autoencoder.VARIANTS["f4"])
     assert model.factor == 4
     with pytest.raises(UserError, match="multiples of 4"):
-        jax.eval_shape(lambda: model.init(key, jnp.zeros((1, 8, 10, 3)), train=False))
+        jax.eval_shape(lambda: model.init(key, jnp.zeros((1, 8, 10, 1)), train=False))

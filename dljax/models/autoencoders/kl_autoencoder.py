@@ -165,7 +165,7 @@ _SMALL = {"widths": (16, 32), "layers": 1, "channels": 1, "groups": 8}
 VARIANTS: dict[str, dict] = {
     "tiny": {"widths": (4, 8), "layers": 0, "latents": 2, "channels": 1, "groups": 2},
     "small": {**_SMALL, "latents": 1},
-    "small_color": {**_SMALL, "widths": (16, 32, 64), "channels": 3},
+    "f4": {**_SMALL, "widths": (16, 32, 64)},
     "f8": {},
 }
 PUBLISHED = {"f8": 83_653_863}  # CompVis' AutoencoderKL, equal to diffusers'

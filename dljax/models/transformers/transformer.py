@@ -271,6 +271,7 @@ VARIANTS: dict[str, dict] = {
     # For short sentences (no published form).
     "small": {"features": 256, "layers": 3, "heads": 4, "inner": 512},
     "mini": {"features": 128, "layers": 2, "heads": 4, "inner": 256},
+    "captions": {"features": 64, "layers": 2, "heads": 4, "inner": 128},
 }
 # Trainable, of the paper's 37,000 byte pairs shared by both languages, embedding and head one matrix, biases
 # in all linear layers, no norm after the last layer; the paper rounds to 65M and 213M.
