@@ -31,6 +31,7 @@ from parity.cases import (
     told,
 )
 from parity.recipe import weights
+from parity_representation import REPRESENTATION_ROWS
 from parity_rows import DEEP, GOLDEN, NORMS, SHORT, Row
 from parity_sequences import SEQUENCE_ROWS
 
@@ -106,6 +107,7 @@ def inception(
 
 ROWS = {
     **SEQUENCE_ROWS,
+    **REPRESENTATION_ROWS,
     "PyG's GCN": Row(
         gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
     ),

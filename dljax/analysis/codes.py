@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.analysis import charts
+from dljax.analysis.neighbors import nearest
 from dljax.analysis.pictures import filters, grid
 from dljax.analysis.predictions import Predicts, predict
 from dljax.analysis.uncertainty import auroc
 from dljax.data.pipeline import EvalSet
-from dljax.types import Key, Variables
+from dljax.types import InitVariables, Key, Variables
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Probe:
         train, test: ``image`` and ``label``.
         labels: number of labeled examples, the first of ``train``.
         n: number of test examples, the first of ``test``.
+        init: of the task; where it is given, the accuracy on codes of a network that was not trained is
+            "untrained", and "gain" is the accuracy's distance from the better of this and "raw".
     """
 
     codes: Predicts
@@ -53,17 +56,64 @@ class Probe:
     test: EvalSet
     labels: int = 1000
     n: int = 2000
+    init: InitVariables | None = None
 
     def __call__(self, variables: Variables, key: Key) -> Mapping[str, float]:
-        known = predict(self.codes, variables, self.train, self.labels)
-        asked = predict(self.codes, variables, self.test, self.n)
-        truth = known.examples["label"], asked.examples["label"]
-        return {
-            "accuracy": linear_accuracy(known.outputs, truth[0], asked.outputs, truth[1]),
-            "raw": linear_accuracy(
-                known.examples["image"], truth[0], asked.examples["image"], truth[1]
-            ),
+        sets = (self.train, self.labels), (self.test, self.n)
+        known, asked = (predict(self.codes, variables, data, n) for data, n in sets)
+
+        def accuracy(features, others) -> float:
+            return linear_accuracy(
+                features, known.examples["label"], others, asked.examples["label"]
+            )
+
+        found = {
+            "accuracy": accuracy(known.outputs, asked.outputs),
+            "raw": accuracy(known.examples["image"], asked.examples["image"]),
         }
+        if self.init is not None:
+            fresh = Variables(*jax.jit(self.init)(key, next(self.train.batches(2))))
+            untrained = (predict(self.codes, fresh, data, n).outputs for data, n in sets)
+            found["untrained"] = accuracy(*untrained)
+            found["gain"] = found["accuracy"] - max(found["raw"], found["untrained"])
+        return found
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A look: rows of a test image, and the training images whose codes have the largest cosines with its own,
+    in falling order.
+
+    Attributes:
+        codes: predicts codes [b, ...].
+        train, test: ``image`` in 0..1.
+        n: number of test images, the first ones.
+        columns: training images in a row.
+        limit: number of training images to search.
+        enlarge: pixels per pixel, along each side.
+    """
+
+    codes: Predicts
+    train: EvalSet
+    test: EvalSet
+    n: int = 10
+    columns: int = 10
+    limit: int = 10_000
+    enlarge: int = 2
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        known = predict(self.codes, variables, self.train, self.limit)
+        asked = predict(self.codes, variables, self.test, self.n)
+
+        def direction(code: np.ndarray) -> np.ndarray:
+            flat = np.asarray(code, np.float32).reshape(len(code), -1)
+            return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+
+        columns = min(self.columns, len(known.outputs))
+        which = nearest(direction(asked.outputs), direction(known.outputs), columns).which
+        found = known.examples["image"][which]
+        rows = np.concatenate([asked.examples["image"][:, None], found], 1)
+        return grid(rows.reshape(-1, *rows.shape[2:]), columns + 1, enlarge=self.enlarge)
 
 
 def linear_accuracy(features, label, others, truth) -> float:

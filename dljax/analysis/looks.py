@@ -1,6 +1,6 @@
 """Looks for many kinds of models: samples, and images beside a model's images for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -31,6 +31,27 @@ class Samples:
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         images = self.sample(variables, key, self.n)
         return grid(images, self.columns, enlarge=self.enlarge)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A look: a row of each of a batch's images, as a network is given them; it does not look at the network.
+
+    Attributes:
+        data: ``names``, each in 0..1.
+        n: images in a row, the first ones.
+        enlarge: pixels per pixel, along each side.
+    """
+
+    data: EvalSet
+    names: Sequence[str] = ("image",)
+    n: int = 12
+    enlarge: int = 2
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        batch = next(self.data.batches(self.n))
+        rows = np.concatenate([batch[name] for name in self.names])
+        return grid(rows, len(rows) // len(self.names), enlarge=self.enlarge)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,29 @@ def interpolation(
     return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
 
 
+def windows(old: int, new: int, start: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """float32 [b, new, old]: bilinear ``interpolation`` of a window for each image, in its pixels' numbers.
+
+    Args:
+        start, width: [b], of the windows, which lie within 0 and ``old``.
+    """
+    scale = (width / new)[:, None]
+    center = start[:, None] + (np.arange(new) + 0.5) * scale
+    distance = np.abs(np.arange(old) + 0.5 - center[..., None]) / np.maximum(scale, 1.0)[..., None]
+    weight = triangle(distance)
+    return (weight / weight.sum(2, keepdims=True)).astype(np.float32)
+
+
+def separable(image: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Images uint8 [b, h, w, c] by weights of their rows [b, i, h] and columns [b, j, w], to uint8
+    [b, i, j, c], rounded to the nearest level.
+    """
+    b, h, w, c = image.shape
+    tall = (down @ image.reshape(b, h, w * c).astype(np.float32)).reshape(b, -1, w, c)
+    out = np.matmul(across[:, None], tall)
+    return np.clip(out + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
 def resize(size: int) -> Transform:
     """Images [b, h, w, c] to [b, size, size, c], bilinearly, as Pillow's ``Image.resize`` does.
 
@@ -148,23 +171,42 @@ def center_crop(size: int, fraction: float = 0.875) -> Transform:
     return lambda examples, seeds: _each(one, examples)
 
 
-def random_resized_crop(size: int, least_area: float = 0.08) -> Transform:
-    """``encoded`` files to ``image`` uint8 [b, size, size, 3]: a window of ``least_area`` to all of the
-    area and of aspect 3/4 to 4/3, resized, mirrored half the time (Szegedy et al. 2014,
-    arXiv:1409.4842, section 6). A window that does not fit is cut to the image.
+def random_resized_crop(size: int, least_area: float = 0.08, *, flip: bool = True) -> Transform:
+    """``encoded`` files, or ``image`` uint8 [b, h, w, c], to ``image`` uint8 [b, size, size, 3 or c]: a window
+    of ``least_area`` to all of the area and of aspect 3/4 to 4/3, resized, mirrored half the time (Szegedy
+    et al. 2014, arXiv:1409.4842, section 6). A window that does not fit is cut to the image.
+
+    Args:
+        flip: mirror, which digits are not to be.
     """
 
-    def one(image, area, aspect, x, y, mirror) -> np.ndarray:
-        pixels = (least_area + (1 - least_area) * area) * image.width * image.height
+    def window(height: int, width: int, area, aspect, x, y) -> tuple:
+        """(left, top, width, height) in pixels; numbers, or arrays of them."""
+        pixels = (least_area + (1 - least_area) * area) * width * height
         ratio = np.exp((2 * aspect - 1) * np.log(4 / 3))
-        w, h = min(np.sqrt(pixels * ratio), image.width), min(np.sqrt(pixels / ratio), image.height)
-        left, top = x * (image.width - w), y * (image.height - h)
+        w = np.minimum(np.sqrt(pixels * ratio), width)
+        h = np.minimum(np.sqrt(pixels / ratio), height)
+        return x * (width - w), y * (height - h), w, h
+
+    def one(image, mirror, *draws) -> np.ndarray:
+        left, top, w, h = window(image.height, image.width, *draws)
         out = np.asarray(image.resize((size, size), 2, box=(left, top, left + w, top + h)))
-        return out[:, ::-1] if mirror < 0.5 else out
+        return out[:, ::-1] if flip and mirror < 0.5 else out
 
     def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        names = ("area", "aspect", "x", "y", "flip")
-        return _each(one, examples, *(uniform(seeds, name) for name in names))
+        names = ("flip", "area", "aspect", "x", "y")
+        mirror, *draws = (uniform(seeds, name) for name in names)
+        if "image" not in examples:
+            return _each(one, examples, mirror, *draws)
+        image = examples["image"]
+        left, top, w, h = window(*image.shape[1:3], *draws)
+        across = windows(image.shape[2], size, left, w)
+        if flip:
+            across = np.where((mirror < 0.5)[:, None, None], across[:, ::-1], across)
+        return {
+            **examples,
+            "image": separable(image, windows(image.shape[1], size, top, h), across),
+        }
 
     return apply
 

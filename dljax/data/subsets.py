@@ -1,10 +1,11 @@
 """Parts of a set: some of its classes, some of its examples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from dljax.data.pipeline import Arrays
+from dljax.data.pipeline import Arrays, Examples, Source
 from dljax.errors import UserError
 
 
@@ -39,7 +40,30 @@ def of_classes(
     return Arrays({**arrays, "label": new}, names)
 
 
-def drawn(source: Arrays, n: int, seed: int = 0) -> Arrays:
+@dataclass(frozen=True)
+class Part:
+    """Some examples of a source that is not held in memory.
+
+    Attributes:
+        at: their numbers in it, int64 [n].
+    """
+
+    source: Source
+    at: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def gather(self, indices: np.ndarray) -> Examples:
+        return self.source.gather(self.at[indices])
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the classes, as the source has them."""
+        return getattr(self.source, "names", ())
+
+
+def drawn(source: Source, n: int, seed: int = 0) -> Source:
     """``n`` examples of a set, drawn by a seed; of one seed, fewer are among the more.
 
     Args:
@@ -55,4 +79,6 @@ def drawn(source: Arrays, n: int, seed: int = 0) -> Arrays:
     if n == 0:
         return source
     at = np.random.default_rng([seed, len(source)]).permutation(len(source))[:n]
+    if not isinstance(source, Arrays):
+        return Part(source, at)
     return Arrays({name: array[at] for name, array in source.arrays.items()}, source.names)

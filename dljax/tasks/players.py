@@ -100,6 +100,15 @@ def beside(**tasks: Task) -> Task:
     return Task(init, losses, evaluate, check=check)
 
 
+def beside_untrained(task: Task, name: str) -> Task:
+    """A task twice, its players called ``name`` and "supervised", of which the first is meant to go on from an
+    earlier phase. ``predict`` is its own.
+    """
+    (player,) = task.losses
+    both = beside(**{name: task, "supervised": task})
+    return both._replace(predict=called(task, **{player: name}).predict)
+
+
 def resting_on(task: Task, base: Task, see: Any, show: Any = None) -> Task:
     """The task on batches that a fixed model makes of the data, as in latent diffusion.
 

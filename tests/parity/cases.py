@@ -79,6 +79,7 @@ TRANSLATION = {
     "patchgan_batch": 40,
 }
 UNET_VGG16 = {"norm": True, "widths": (24, 20, 16, 12, 8), "classes": 3}  # of images of 64x64
+SIMCLR = {"stages": (1, 1), "features": 20, "side": 35}  # maps of odd sides
 VIT = {"patch": 4, "features": 24, "layers": 3, "heads": 3}
 # Sides at which maps are of odd and of even sides, and a 3x3 window sees the whole of the last one.
 INCEPTIONS = {"v1": 72, "v3": 107, "v4": 107, "resnet_v2": 107, "xception": 75}

@@ -1,0 +1,1 @@
+"""Networks whose use is their representation: contrastive and masked."""
