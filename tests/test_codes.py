@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from dljax import Arrays, EvalSet
-from dljax.analysis.codes import Activity, Alarm, Fields, Plane, Probe, Restored, linear_accuracy
+from dljax.analysis.codes import (
+    Activity,
+    Alarm,
+    Alike,
+    Fields,
+    Plane,
+    Probe,
+    Restored,
+    linear_accuracy,
+)
 from dljax.types import Task, Variables
 
 NONE = Variables({}, {})
@@ -70,3 +79,31 @@ def test_the_plane_has_a_color_for_each_class(key, classes):
     colors = [(31, 119, 180), (255, 127, 14), (44, 160, 44)]  # matplotlib's first three
     seen = [bool((shown == color).all(-1).any()) for color in colors]
     assert seen == [True, True, classes == 3]
+
+
+def test_alike_are_the_directions_nearest_to_an_image_s_own(key):
+    """Of (1, .5) the nearest is (.4, .2), of whatever length; then (.1, .1)."""
+    known, asked = images([[0.1, 1.0], [0.4, 0.2], [0.1, 0.1]]), images([[1.0, 0.5]])
+    out = Alike(predicting(lambda b: b["image"]), known, asked, columns=3, enlarge=1)(NONE, key)
+    np.testing.assert_allclose(
+        out[1, [4, 5, 7, 8, 10, 11]], [0.4, 0.2, 0.1, 0.1, 0.1, 1.0], rtol=1e-6
+    )
+
+
+def test_a_probe_beside_a_network_that_was_not_trained(key):
+    """Trained, the code is the class; untrained it is the other pixel, which says nothing."""
+    image = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    label = (image[:, 0] > 0).astype(np.int32)
+    data = images(image, label)
+    at = predicting(None)._replace(
+        predict=lambda variables, batch: batch["image"][:, 0, variables.params["at"], 0][:, None]
+    )
+
+    def init(key, batch):
+        assert "label" in batch
+        return {"at": np.int32(1)}, {}
+
+    found = Probe(at, data, data, init=init)(Variables({"at": np.int32(0)}, {}), key)
+    assert found["accuracy"] > 0.95 > 0.7 > found["untrained"]
+    best = max(found["raw"], found["untrained"])
+    np.testing.assert_allclose(found["gain"], found["accuracy"] - best, atol=1e-12)

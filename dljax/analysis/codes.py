@@ -103,16 +103,17 @@ class Alike:
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         known = predict(self.codes, variables, self.train, self.limit)
-        asked = predict(self.codes, variables, self.test, self.n)
+        # In batches of the same size, as probes are: one program for all.
+        asked = predict(self.codes, variables, self.test, self.limit)
 
         def direction(code: np.ndarray) -> np.ndarray:
             flat = np.asarray(code, np.float32).reshape(len(code), -1)
             return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
 
         columns = min(self.columns, len(known.outputs))
-        which = nearest(direction(asked.outputs), direction(known.outputs), columns).which
-        found = known.examples["image"][which]
-        rows = np.concatenate([asked.examples["image"][:, None], found], 1)
+        outputs, image = asked.outputs[: self.n], asked.examples["image"][: self.n]
+        which = nearest(direction(outputs), direction(known.outputs), columns).which
+        rows = np.concatenate([image[:, None], known.examples["image"][which]], 1)
         return grid(rows.reshape(-1, *rows.shape[2:]), columns + 1, enlarge=self.enlarge)
 
 

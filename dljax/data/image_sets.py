@@ -97,5 +97,12 @@ def crops(
         "cifar10": (versions.distorted(0.5, blur=False),),
     }.get(dataset, ())
     whole = images.center_crop(size) if dataset == "imagenet" else images.resize(size)
-    made = [(crop,), (crop, *colors), (whole,)]
-    return Crops(train, test, *(transforms.chain(*t, transforms.unit) for t in made), home.CLASSES)
+    unit, chain = transforms.unit, transforms.chain
+    return Crops(
+        train,
+        test,
+        chain(crop, unit),
+        chain(crop, *colors, unit),
+        chain(whole, unit),
+        home.CLASSES,
+    )
