@@ -33,7 +33,7 @@ def test_equal_pairs_orthogonal_to_the_others():
 
 def brute(first: np.ndarray, second: np.ndarray, t: float) -> np.ndarray:
     """Equation 1, pair by pair."""
-    z = [v / np.linalg.norm(v) for v in np.concatenate([first, second]).astype(np.float64)]
+    z = [v / np.linalg.norm(v) for v in np.concatenate([first, second], dtype=np.float64)]
     n, out = len(first), []
     for k in range(n):
         pair = []
@@ -54,6 +54,19 @@ def test_brute_force(t):
     padded, _ = nt_xent(first, second, t, counts)
     real = np.asarray(counts) > 0
     np.testing.assert_allclose(padded[real], brute(first[real], second[real], t), rtol=1e-5)
+
+
+def test_the_gradient_of_brute_force():
+    """By central differences, to which the other pictures give as well as a picture's own row."""
+    first, second = np.random.default_rng(3).normal(size=(2, 3, 2)).astype(np.float32)
+    slope = jax.grad(lambda z: jnp.mean(nt_xent(z, second, 0.5)[0]))(first)
+    by_differences = np.zeros((3, 2))
+    for at in np.ndindex(3, 2):
+        moved = np.zeros((3, 2))
+        moved[at] = 1e-5
+        sides = (brute(first + sign * moved, second, 0.5).mean() for sign in (1, -1))
+        by_differences[at] = np.subtract(*sides) / 2e-5
+    np.testing.assert_allclose(slope, by_differences, rtol=1e-4, atol=1e-5)
 
 
 class Net(nn.Module):

@@ -80,6 +80,8 @@ TRANSLATION = {
 }
 UNET_VGG16 = {"norm": True, "widths": (24, 20, 16, 12, 8), "classes": 3}  # of images of 64x64
 SIMCLR = {"stages": (1, 1), "features": 20, "side": 35}  # maps of odd sides
+# (patch, features, layers, heads) of the encoder, and what the decoder has
+MAE = {"encoder": (4, 24, 2, 3), "features": 16, "layers": 1, "heads": 2}
 VIT = {"patch": 4, "features": 24, "layers": 3, "heads": 3}
 # Sides at which maps are of odd and of even sides, and a 3x3 window sees the whole of the last one.
 INCEPTIONS = {"v1": 72, "v3": 107, "v4": 107, "resnet_v2": 107, "xception": 75}
@@ -146,6 +148,11 @@ def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def image(side: int, count: int = 2) -> np.ndarray:
     """Images, [b, h, w, c]."""
     return np.random.default_rng(0).normal(size=(count, side, side, 3)).astype(np.float32)
+
+
+def masked() -> tuple[np.ndarray, np.ndarray]:
+    """Two images of 16 x 16, [b, h, w, c], and the noise by which their 16 patches are hidden."""
+    return image(16), np.random.default_rng(6).uniform(size=(2, 16)).astype(np.float32)
 
 
 def noisy() -> tuple[np.ndarray, np.ndarray]:
