@@ -1,0 +1,1 @@
+"""Networks with an energy: Hopfield nets and Boltzmann machines."""
