@@ -58,6 +58,7 @@ class Head:
 
     def __init__(self, source, n: int):
         self.source, self.n = source, min(n, len(source))
+        self.per = getattr(source, "per", 1)
 
     def __len__(self) -> int:
         return self.n

@@ -25,12 +25,12 @@ from parity.cases import (
     TRANSLATION,
     UNET_VGG16,
     VIT,
-    graph,
     image,
     noisy,
     told,
 )
 from parity.recipe import weights
+from parity_graphs import GRAPH_ROWS
 from parity_representation import REPRESENTATION_ROWS
 from parity_rows import DEEP, GOLDEN, NORMS, SHORT, Row
 from parity_sequences import SEQUENCE_ROWS
@@ -52,7 +52,6 @@ from dljax.models.convnets import (
     xception,
 )
 from dljax.models.diffusion import ddpm, improved_ddpm, latent_unet
-from dljax.models.graphs import gat, gcn
 from dljax.models.segmentation import unet_vgg16
 from dljax.models.super_resolution import espcn, fsrcnn, srresnet
 from dljax.models.transformers import vit
@@ -62,8 +61,6 @@ from dljax.weights import ddpm as ddpm_names
 from dljax.weights import espcn as espcn_names
 from dljax.weights import from_variables, renamed, to_variables
 from dljax.weights import fsrcnn as fsrcnn_names
-from dljax.weights import gat as gat_names
-from dljax.weights import gcn as gcn_names
 from dljax.weights import improved_ddpm as improved_ddpm_names
 from dljax.weights import inception_resnet_v2 as inception_resnet_v2_names
 from dljax.weights import inception_v1 as inception_v1_names
@@ -87,7 +84,6 @@ pytestmark = pytest.mark.usefixtures("fast_forms")
 
 
 _HIDDEN = {"hidden": (16, 16)}  # in place of (4096, 4096)
-SEQUENCES = "sequences_and_graphs.npz"
 
 
 def inception(
@@ -108,18 +104,7 @@ def inception(
 ROWS = {
     **SEQUENCE_ROWS,
     **REPRESENTATION_ROWS,
-    "PyG's GCN": Row(
-        gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (SEQUENCES, "gcn"), SHORT
-    ),
-    "PyG's GAT": Row(
-        gat,
-        "cora",
-        {"features": 3, "heads": 4, "classes": 5},
-        gat_names,
-        graph(),
-        (SEQUENCES, "gat"),
-        SHORT,
-    ),
+    **GRAPH_ROWS,
     "diffusers' UNet2DModel": Row(
         ddpm, "cifar10", DDPM, ddpm_names, noisy(), ("ddpm.npz", "output"), NORMS, True
     ),

@@ -304,3 +304,44 @@ def plane(points, centers, radius: float) -> np.ndarray:
     axis.set(xlim=(-bound, bound), ylim=(-bound, bound), aspect="equal")
     axis.set_title(f"{len(points)} samples, {outside} of them outside", fontsize=9)
     return _drawn(figure)
+
+
+def bundle(lines, *, xlabel: str, ylabel: str) -> np.ndarray:
+    """Lines of one kind, thin and gray, and their mean; y from 0 to 1.
+
+    Args:
+        lines: [times, n].
+    """
+    lines = np.asarray(lines)
+    figure = _figure(5.6, 3.6)
+    axis = figure.subplots()
+    x = np.arange(1, len(lines) + 1)
+    axis.plot(x, lines, color="0.6", lw=0.5)
+    axis.plot(x, lines.mean(1), color="tab:blue", lw=1.6, label="mean")
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1.02))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8, loc="lower right")
+    return _drawn(figure)
+
+
+def graphs(drawn: Mapping[str, tuple[Any, Any, Any]], columns: int = 5) -> np.ndarray:
+    """Graphs side by side, each under its title.
+
+    Args:
+        drawn: title -> (places [n, 2], y downwards; shades [n], 1 is black; edges [e, 2]).
+        columns: graphs to a row.
+    """
+    rows = -(-len(drawn) // columns)
+    figure = _figure(1.7 * columns, 1.9 * rows)
+    for i, (title, (at, shade, edges)) in enumerate(drawn.items()):
+        axis = figure.add_subplot(rows, columns, i + 1)
+        at, edges = np.asarray(at), np.asarray(edges)
+        lines = at[edges]  # [e, 2, 2]
+        axis.plot(lines[..., 0].T, lines[..., 1].T, color="tab:blue", lw=0.4, zorder=1)
+        axis.scatter(*at.T, c=shade, cmap="Greys", vmin=0, vmax=1, s=26, lw=0.4, ec="0.4", zorder=2)
+        axis.set_title(title, fontsize=8)
+        axis.set_aspect("equal")
+        axis.margins(0.1)  # or the outermost nodes are cut
+        axis.invert_yaxis()
+        axis.axis("off")
+    return _drawn(figure)

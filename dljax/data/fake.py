@@ -3,7 +3,7 @@
 import numpy as np
 
 from dljax.data.pipeline import Arrays
-from dljax.data.sources.graph import WholeGraph, undirected
+from dljax.data.sources.graph import Graph, WholeGraph, undirected
 from dljax.data.sources.pairs import MARKS, Pairs, Parallel
 from dljax.data.sources.text import Words
 
@@ -51,6 +51,23 @@ def graph(n: int, features: int, classes: int) -> WholeGraph:
     node = rng.random((n, features)) < np.where(typical[label], 0.2, 0.02)
     node = node.astype(np.float32) / np.maximum(node.sum(1, keepdims=True), 1).astype(np.float32)
     return WholeGraph(node, senders, receivers, label, np.zeros(n, np.float32))
+
+
+def rings(n: int, features: int, classes: int, *, split: int = 0) -> list[Graph]:
+    """Rings of nodes whose features are mostly those of the ring's class, integers below ``classes``.
+
+    Splits (0 train, 1 test) share the features of a class and differ in lengths and noise.
+    """
+    typical = np.random.default_rng(29).normal(size=(classes, features))
+    rng = np.random.default_rng([29, split])
+    out = []
+    for i in range(n):
+        length = int(rng.integers(3, 8))
+        node = typical[i % classes] + rng.normal(0, 0.3, (length, features))
+        at = np.arange(length)
+        senders, receivers = undirected(np.stack([at, (at + 1) % length], 1), length)
+        out.append(Graph(node.astype(np.float32), senders, receivers, i % classes))
+    return out
 
 
 def regions(n: int, size: int, *, split: int = 0) -> Arrays:

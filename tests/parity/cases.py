@@ -145,6 +145,29 @@ def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.normal(size=(12, 10)).astype(np.float32), senders, receivers
 
 
+# A ring of five, an atom alone, a path of three: in one pack without padding.
+PACK_SIZES = (5, 1, 3)
+GIN = {"classes": 3, "layers": 2, "features": 6, "epsilon": True}
+
+
+def pack() -> dict[str, np.ndarray]:
+    """Nodes of 4 features, edges of 5: node, senders, receivers, graph_id, node_mask, graph_mask, edge."""
+    rng = np.random.default_rng(1)
+    pairs = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 0], [6, 7], [7, 8]], np.int32)
+    senders, receivers = np.concatenate([pairs, pairs[:, ::-1]]).T
+    n, e, g = sum(PACK_SIZES), len(senders), len(PACK_SIZES)
+    out = {
+        "node": rng.normal(size=(n, 4)).astype(np.float32),
+        "senders": senders,
+        "receivers": receivers,
+        "graph_id": np.repeat(np.arange(g, dtype=np.int32), PACK_SIZES),
+        "node_mask": np.ones(n, np.float32),
+        "graph_mask": np.ones(g, np.float32),
+        "edge": rng.normal(size=(e, 5)).astype(np.float32),
+    }
+    return {name: array[None] for name, array in out.items()}
+
+
 def image(side: int, count: int = 2) -> np.ndarray:
     """Images, [b, h, w, c]."""
     return np.random.default_rng(0).normal(size=(count, side, side, 3)).astype(np.float32)

@@ -1,0 +1,30 @@
+"""The rows of parity of networks on graphs."""
+
+from parity.cases import GIN, graph, pack
+from parity_rows import SHORT, Row
+
+from dljax.models.graphs import gat, gcn, gin
+from dljax.weights import gat as gat_names
+from dljax.weights import gcn as gcn_names
+from dljax.weights import gin as gin_names
+
+WHOLE, PACKS = "sequences_and_graphs.npz", "packs_of_graphs.npz"
+_NAMES = ("node", "senders", "receivers", "graph_id", "node_mask", "graph_mask")
+_PACK = tuple(pack()[name] for name in _NAMES)
+
+GRAPH_ROWS = {
+    "PyG's GCN": Row(
+        gcn, "cora", {"hidden": 6, "classes": 4}, gcn_names, graph(), (WHOLE, "gcn"), SHORT
+    ),
+    "PyG's GAT": Row(
+        gat,
+        "cora",
+        {"features": 3, "heads": 4, "classes": 5},
+        gat_names,
+        graph(),
+        (WHOLE, "gat"),
+        SHORT,
+    ),
+    "the authors' GIN": Row(gin, "32", GIN, gin_names, _PACK, (PACKS, "gin"), SHORT),
+    "PyG's GIN": Row(gin, "pyg", GIN, gin_names, _PACK, (PACKS, "gin_pyg"), SHORT),
+}
