@@ -3,12 +3,13 @@
 from parity.cases import GIN, graph, pack
 from parity_rows import SHORT, Row
 
-from dljax.models.graphs import gat, gcn, gin
+from dljax.models.graphs import gat, gcn, gin, graphsage
 from dljax.weights import gat as gat_names
 from dljax.weights import gcn as gcn_names
 from dljax.weights import gin as gin_names
+from dljax.weights import graphsage as graphsage_names
 
-WHOLE, PACKS = "sequences_and_graphs.npz", "packs_of_graphs.npz"
+WHOLE, FILE = "sequences_and_graphs.npz", "graph_networks.npz"
 _NAMES = ("node", "senders", "receivers", "graph_id", "node_mask", "graph_mask")
 _PACK = tuple(pack()[name] for name in _NAMES)
 
@@ -25,6 +26,15 @@ GRAPH_ROWS = {
         (WHOLE, "gat"),
         SHORT,
     ),
-    "the authors' GIN": Row(gin, "32", GIN, gin_names, _PACK, (PACKS, "gin"), SHORT),
-    "PyG's GIN": Row(gin, "pyg", GIN, gin_names, _PACK, (PACKS, "gin_pyg"), SHORT),
+    "PyG's GraphSAGE": Row(
+        graphsage,
+        "cora",
+        {"hidden": 6, "classes": 4},
+        graphsage_names,
+        graph(),
+        (FILE, "sage"),
+        SHORT,
+    ),
+    "the authors' GIN": Row(gin, "32", GIN, gin_names, _PACK, (FILE, "gin"), SHORT),
+    "PyG's GIN": Row(gin, "pyg", GIN, gin_names, _PACK, (FILE, "gin_pyg"), SHORT),
 }

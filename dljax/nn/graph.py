@@ -28,6 +28,15 @@ def sum_at(
     return jax.ops.segment_sum(values, receivers, nodes)
 
 
+def mean_at(
+    values: Float[Array, "e *rest"], receivers: Int[Array, "e"], nodes: int
+) -> Float[Array, "n *rest"]:
+    """Mean of each node's incoming edges' values; zero where there are none."""
+    count = sum_at(jnp.ones(len(receivers), values.dtype), receivers, nodes)
+    total = sum_at(values, receivers, nodes)
+    return total / jnp.maximum(count, 1).reshape(-1, *[1] * (total.ndim - 1))
+
+
 def softmax_at(
     scores: Float[Array, "e k"], receivers: Int[Array, "e"], nodes: int
 ) -> Float[Array, "e k"]:

@@ -1,6 +1,6 @@
-"""Outputs of networks on small graphs on the recipe's weights: the authors' GIN, and those of PyG's layers.
+"""Outputs of networks on graphs on the recipe's weights: the authors' GIN, and those of PyG's layers.
 
-PYTHONPATH=FOLDER python tests/parity/packs_of_graphs.py     (needs torch, torch_geometric, and in FOLDER models/
+PYTHONPATH=FOLDER python tests/parity/graph_networks.py     (needs torch, torch_geometric, and in FOLDER models/
                                                               of weihua916/powerful-gnns)
 """
 
@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from cases import GIN, PACK_SIZES, pack
+from cases import GIN, PACK_SIZES, graph, pack
 from models.graphcnn import GraphCNN
 from recipe import weights
-from torch_geometric.nn import MLP, GINConv, global_add_pool
+from torch_geometric.nn import MLP, GINConv, SAGEConv, global_add_pool
 
 GOLDEN = Path(__file__).parent / "golden"
 ARRAYS = {name: torch.from_numpy(array[0]) for name, array in pack().items()}
@@ -47,6 +47,15 @@ class PygGin(torch.nn.Module):
         return self.mlp(global_add_pool(x, batch))
 
 
+class Sage(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv0, self.conv1 = SAGEConv(10, 6), SAGEConv(6, 4)
+
+    def forward(self, x, edges):
+        return self.conv1(self.conv0(x, edges).relu(), edges)
+
+
 def authors_gin() -> torch.Tensor:
     """Its graphs are objects with features, edges and a length."""
     net = GraphCNN(GIN["layers"] + 1, 2, 4, WIDE, GIN["classes"], 0.5, True, "sum", "sum", "cpu")
@@ -61,10 +70,14 @@ def authors_gin() -> torch.Tensor:
 
 @torch.no_grad()
 def main() -> None:
-    outputs = {"gin": authors_gin(), "gin_pyg": filled(PygGin())(X, EDGES, BATCH)}
-    np.savez_compressed(
-        GOLDEN / "packs_of_graphs.npz", **{name: out.numpy()[None] for name, out in outputs.items()}
-    )
+    node, senders, receivers = (torch.from_numpy(np.ascontiguousarray(x)) for x in graph())
+    outputs = {
+        "gin": authors_gin()[None],
+        "gin_pyg": filled(PygGin())(X, EDGES, BATCH)[None],
+        "sage": filled(Sage())(node, torch.stack([senders, receivers]).long()),
+    }
+    arrays = {name: out.numpy() for name, out in outputs.items()}
+    np.savez_compressed(GOLDEN / "graph_networks.npz", **arrays)
 
 
 main()
