@@ -6,11 +6,12 @@ import numpy as np
 from architectures import tiny
 
 from dljax.models.diffusion import improved_ddpm
+from dljax.nn.time import cosines_first
 
 
 def test_time_embedding_by_hand():
     """Cosines first; frequencies 1 and 10000^(-1/2) = 0.01 of four features."""
-    found = improved_ddpm.time_embedding(jnp.array([0, 100]), 4)
+    found = cosines_first(jnp.array([0, 100]), 4)
     by_hand = [[1, 1, 0, 0], [np.cos(100), np.cos(1), np.sin(100), np.sin(1)]]
     np.testing.assert_allclose(found, by_hand, atol=1e-5)  # float32's sine of 100
 

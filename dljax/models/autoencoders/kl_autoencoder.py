@@ -2,15 +2,14 @@
 Diffusion Models, arXiv:2112.10752, appendix G; with two residual blocks a level, as in CompVis' code.
 """
 
-import math
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, dense, draw
+from dljax.nn import Conv, doubled, draw
+from dljax.nn.normed_residual import NormedResidual, PlaceAttention
 from dljax.nn.pyramid import check_sides
 
 _INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
@@ -21,37 +20,8 @@ def _conv(features: int, side: int, name: str | None = None) -> Conv:
     return Conv(features, (side, side), kernel_init=_INIT, name=name)
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions, each after GroupNorm and SiLU, added to the input."""
-
-    features: int
-    groups: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w features"]:
-        h = jax.nn.silu(nn.GroupNorm(self.groups, name="norm1")(x))
-        h = _conv(self.features, 3, "conv1")(h)
-        h = jax.nn.silu(nn.GroupNorm(self.groups, name="norm2")(h))
-        h = _conv(self.features, 3, "conv2")(h)
-        return h + (x if x.shape[-1] == self.features else _conv(self.features, 1, "shortcut")(x))
-
-
-class Attention(nn.Module):
-    """Attention of every place to every place, one head, added to its input."""
-
-    groups: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        b, h, w, c = x.shape
-        normed = jnp.reshape(nn.GroupNorm(self.groups, name="norm")(x), (b, h * w, c))
-        query, key, value = (
-            dense(c, kernel_init=_INIT, name=name)(normed) for name in ("query", "key", "value")
-        )
-        scores = jnp.einsum("bqc,bkc->bqk", query, key) / math.sqrt(c)
-        weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(x.dtype)
-        mixed = jnp.einsum("bqk,bkc->bqc", weights, value)
-        return x + jnp.reshape(dense(c, kernel_init=_INIT, name="output")(mixed), x.shape)
+def _residual(features: int, groups: int, name: str) -> NormedResidual:
+    return NormedResidual(features, groups, _INIT, _INIT, name=name)
 
 
 class Middle(nn.Module):
@@ -61,9 +31,9 @@ class Middle(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        x = Residual(x.shape[-1], self.groups, name="block0")(x)
-        x = Attention(self.groups, name="attention")(x)
-        return Residual(x.shape[-1], self.groups, name="block1")(x)
+        x = _residual(x.shape[-1], self.groups, "block0")(x, train=False)
+        x = PlaceAttention(self.groups, _INIT, _INIT, name="attention")(x)
+        return _residual(x.shape[-1], self.groups, "block1")(x, train=False)
 
 
 class Encoder(nn.Module):
@@ -79,7 +49,7 @@ class Encoder(nn.Module):
         x = _conv(self.widths[0], 3, "input")(image)
         for level, width in enumerate(self.widths):
             for layer in range(self.layers):
-                x = Residual(width, self.groups, name=f"down{level}_{layer}")(x)
+                x = _residual(width, self.groups, f"down{level}_{layer}")(x, train=False)
             if level < len(self.widths) - 1:
                 pad = ((0, 1), (0, 1))  # one row and column of zeros behind, none before
                 x = Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
@@ -102,9 +72,9 @@ class Decoder(nn.Module):
         for level in reversed(range(len(self.widths))):
             width = self.widths[level]
             for layer in range(self.layers + 1):
-                x = Residual(width, self.groups, name=f"up{level}_{layer}")(x)
+                x = _residual(width, self.groups, f"up{level}_{layer}")(x, train=False)
             if level:
-                x = _conv(width, 3, f"up{level}")(x.repeat(2, axis=1).repeat(2, axis=2))
+                x = _conv(width, 3, f"up{level}")(doubled(x))
         x = jax.nn.silu(nn.GroupNorm(self.groups, name="norm")(x))
         return _conv(self.channels, 3, "output")(x)
 

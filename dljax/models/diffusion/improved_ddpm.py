@@ -2,29 +2,20 @@
 arXiv:2102.09672, appendix A; as in openai/improved-diffusion.
 """
 
-import math
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Conv, Dropout, dense
+from dljax.nn import Conv, Dropout, dense, doubled
 from dljax.nn.attention import attend
-from dljax.nn.pyramid import check_sides
+from dljax.nn.pyramid import check_sides, down_and_up
+from dljax.nn.time import cosines_first
 
 # PyTorch's own: uniform with variance 1 / (3 fan_in); zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 _ZERO = nn.initializers.zeros_init()
-
-
-def time_embedding(time: Int[Array, " b"], features: int) -> Float[Array, "b d"]:
-    """(cos, sin) of time / 10000 ** (i / (features / 2)); DDPM has sines first and another last frequency."""
-    half = features // 2
-    frequency = jnp.exp(-math.log(10_000) / half * jnp.arange(half, dtype=jnp.float32))
-    angle = time.astype(jnp.float32)[:, None] * frequency[None, :]
-    return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
 
 def _norm(groups: int, name: str) -> nn.GroupNorm:
@@ -114,7 +105,7 @@ class ImprovedDDPM(nn.Module):
         """The outputs; a label that is no class, such as -1, adds nothing to the time's embedding."""
         last = len(self.multiples) - 1
         check_sides(image.shape, len(self.multiples), "an improved DDPM")
-        condition = time_embedding(time, self.width).astype(image.dtype)
+        condition = cosines_first(time, self.width).astype(image.dtype)
         condition = nn.Dense(4 * self.width, kernel_init=_INIT, name="time1")(condition)
         condition = jax.nn.silu(condition)
         condition = nn.Dense(4 * self.width, kernel_init=_INIT, name="time2")(condition)
@@ -128,34 +119,27 @@ class ImprovedDDPM(nn.Module):
             )
             condition = condition + rows(one_hot)
 
-        def block(x: Array, level: int, name: str, attends: bool) -> Array:
+        def block(x: Array, level: int, name: str, attends: bool | None = None) -> Array:
             features = self.width * self.multiples[level]
             x = Residual(features, self.groups, self.dropout, name=name)(x, condition, train=train)
-            if attends:
+            if level in self.attention if attends is None else attends:
                 x = Attention(self.heads, self.groups, name=f"{name}_attention")(x)
             return x
 
+        def middle(x: Array) -> Array:
+            return block(block(x, last, "middle_0", True), last, "middle_1", False)
+
+        def down(x: Array, level: int) -> Array:
+            pad = ((1, 1), (1, 1))
+            width = x.shape[-1]
+            return Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
+
+        def up(x: Array, level: int) -> Array:
+            conv = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")
+            return conv(doubled(x))
+
         x = Conv(self.width, (3, 3), kernel_init=_INIT, name="input")(image)
-        skips = [x]
-        for level in range(last + 1):
-            for layer in range(self.layers):
-                x = block(x, level, f"down{level}_{layer}", level in self.attention)
-                skips.append(x)
-            if level < last:
-                pad = ((1, 1), (1, 1))
-                x = Conv(x.shape[-1], (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(
-                    x
-                )
-                skips.append(x)
-        x = block(x, last, "middle_0", True)
-        x = block(x, last, "middle_1", False)
-        for level in reversed(range(last + 1)):
-            for layer in range(self.layers + 1):
-                x = jnp.concatenate([x, skips.pop()], axis=-1)
-                x = block(x, level, f"up{level}_{layer}", level in self.attention)
-            if level:
-                x = x.repeat(2, axis=1).repeat(2, axis=2)
-                x = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")(x)
+        x = down_and_up(x, last + 1, self.layers, block, middle, down, up)
         x = jax.nn.silu(_norm(self.groups, "norm")(x))
         return Conv(self.outputs * self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 

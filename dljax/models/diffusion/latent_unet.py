@@ -2,7 +2,6 @@
 section 3.3 and appendix E.2; as in CompVis/latent-diffusion.
 """
 
-import math
 from typing import Any
 
 import flax.linen as nn
@@ -11,42 +10,13 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Bool, Float, Int
 
-from dljax.nn import Conv, Dropout, attend, dense
-from dljax.nn.pyramid import check_sides
+from dljax.nn import Conv, attend, dense, doubled
+from dljax.nn.normed_residual import NormedResidual
+from dljax.nn.pyramid import check_sides, down_and_up
+from dljax.nn.time import cosines_first
 
 _INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
 _ZERO = nn.initializers.zeros_init()
-
-
-def time_embedding(time: Int[Array, " b"], features: int) -> Float[Array, "b d"]:
-    """(cos, sin) of time / 10000 ** (i / (features / 2))."""
-    half = features // 2
-    frequency = jnp.exp(-math.log(10_000) / half * jnp.arange(half, dtype=jnp.float32))
-    angle = time.astype(jnp.float32)[:, None] * frequency[None, :]
-    return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-
-
-class Residual(nn.Module):
-    """Two 3x3 convolutions after GroupNorm and SiLU; the time's embedding is added between."""
-
-    features: int
-    groups: int
-    dropout: float
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "b h w c"], time: Float[Array, "b d"], *, train: bool
-    ) -> Float[Array, "b h w features"]:
-        h = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm1")(x))
-        h = Conv(self.features, (3, 3), kernel_init=_INIT, name="conv1")(h)
-        shift = nn.Dense(self.features, kernel_init=_INIT, name="time")(jax.nn.silu(time))
-        h = h + shift[:, None, None, :]
-        h = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm2")(h))
-        h = Dropout(self.dropout, name="dropout")(h, train=train)
-        h = Conv(self.features, (3, 3), kernel_init=_ZERO, name="conv2")(h)
-        if x.shape[-1] != self.features:
-            x = Conv(self.features, (1, 1), kernel_init=_INIT, name="shortcut")(x)
-        return x + h
 
 
 class Attention(nn.Module):
@@ -140,43 +110,34 @@ class LatentUNet(nn.Module):
         """The noise; ``mask`` is False at places without a token."""
         last = len(self.multiples) - 1
         check_sides(image.shape, len(self.multiples), "a latent U-Net")
-        t = time_embedding(time, self.width).astype(image.dtype)
+        t = cosines_first(time, self.width).astype(image.dtype)
         t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time1")(t)
         t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time2")(jax.nn.silu(t))
 
-        def block(x: Array, level: int, name: str, reads: bool) -> Array:
-            features = self.width * self.multiples[level]
-            x = Residual(features, self.groups, self.dropout, name=name)(x, t, train=train)
-            if reads:
+        def block(x: Array, level: int, name: str, reads: bool | None = None) -> Array:
+            width = self.width * self.multiples[level]
+            residual = NormedResidual(
+                width, self.groups, _INIT, _ZERO, self.dropout, epsilon=1e-5, name=name
+            )
+            x = residual(x, t, train=train)
+            if level in self.attention if reads is None else reads:
                 x = Reader(self.heads, self.groups, name=f"{name}_reader")(x, tokens, mask)
             return x
 
+        def middle(x: Array) -> Array:
+            return block(block(x, last, "middle_0", True), last, "middle_1", False)
+
+        def down(x: Array, level: int) -> Array:
+            pad = ((1, 1), (1, 1))
+            width = x.shape[-1]
+            return Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
+
+        def up(x: Array, level: int) -> Array:
+            conv = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")
+            return conv(doubled(x))
+
         x = Conv(self.width, (3, 3), kernel_init=_INIT, name="input")(image)
-        skips = [x]
-        for level in range(last + 1):
-            for layer in range(self.layers):
-                x = block(x, level, f"down{level}_{layer}", level in self.attention)
-                skips.append(x)
-            if level < last:
-                conv = Conv(
-                    x.shape[-1],
-                    (3, 3),
-                    (2, 2),
-                    ((1, 1), (1, 1)),
-                    kernel_init=_INIT,
-                    name=f"down{level}",
-                )
-                x = conv(x)
-                skips.append(x)
-        x = block(x, last, "middle_0", True)
-        x = block(x, last, "middle_1", False)
-        for level in reversed(range(last + 1)):
-            for layer in range(self.layers + 1):
-                x = jnp.concatenate([x, skips.pop()], axis=-1)
-                x = block(x, level, f"up{level}_{layer}", level in self.attention)
-            if level:
-                x = x.repeat(2, axis=1).repeat(2, axis=2)
-                x = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")(x)
+        x = down_and_up(x, last + 1, self.layers, block, middle, down, up)
         x = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(x))
         return Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float
 
-from dljax.nn import Conv, ConvNorm, batch_norm, max_pool
+from dljax.nn import Conv, ConvNorm, batch_norm, doubled, max_pool
 from dljax.nn.pyramid import check_sides
 
 _HE = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
@@ -62,7 +62,7 @@ class UNetVGG16(nn.Module):
         for name in ("center1", "center2"):
             x = normed(self.stages[-1][-1], name=name)(x)
         for level, width in enumerate(self.widths):
-            x = x.repeat(2, axis=1).repeat(2, axis=2)
+            x = doubled(x)
             above = len(self.stages) - 1 - level
             if above > 0:
                 x = jnp.concatenate([x, skips[above]], axis=-1)
