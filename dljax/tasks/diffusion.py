@@ -162,8 +162,8 @@ def predictor(
 ) -> Predict:
     """The ``predict`` of a sampler: (variables, x_t, time) -> eps, or a ``Guess`` with ``variance``.
 
-    With classes, image i is of class i modulo their number (of the i-th of those that are ``told``), and guidance (Ho & Salimans, section
-    3.2) moves the prediction away from the one without a class:
+    With classes, image i is of class i modulo their number, or is told the i-th row of ``told``, and
+    guidance (Ho & Salimans, section 3.2) moves the prediction away from the one that is told nothing:
 
         guided = without + scale (with - without)
 
