@@ -188,25 +188,21 @@ def random_resized_crop(size: int, least_area: float = 0.08, *, flip: bool = Tru
         h = np.minimum(np.sqrt(pixels / ratio), height)
         return x * (width - w), y * (height - h), w, h
 
-    def one(image, mirror, *draws) -> np.ndarray:
+    def one(image, mirrored, *draws) -> np.ndarray:
         left, top, w, h = window(image.height, image.width, *draws)
         out = np.asarray(image.resize((size, size), 2, box=(left, top, left + w, top + h)))
-        return out[:, ::-1] if flip and mirror < 0.5 else out
+        return out[:, ::-1] if mirrored else out
 
     def apply(examples: Examples, seeds: np.ndarray) -> Examples:
-        names = ("flip", "area", "aspect", "x", "y")
-        mirror, *draws = (uniform(seeds, name) for name in names)
+        draws = [uniform(seeds, name) for name in ("area", "aspect", "x", "y")]
+        mirrored = (uniform(seeds, "flip") < 0.5) & flip
         if "image" not in examples:
-            return _each(one, examples, mirror, *draws)
+            return _each(one, examples, mirrored, *draws)
         image = examples["image"]
         left, top, w, h = window(*image.shape[1:3], *draws)
-        across = windows(image.shape[2], size, left, w)
-        if flip:
-            across = np.where((mirror < 0.5)[:, None, None], across[:, ::-1], across)
-        return {
-            **examples,
-            "image": separable(image, windows(image.shape[1], size, top, h), across),
-        }
+        down, across = windows(image.shape[1], size, top, h), windows(image.shape[2], size, left, w)
+        across = np.where(mirrored[:, None, None], across[:, ::-1], across)
+        return {**examples, "image": separable(image, down, across)}
 
     return apply
 

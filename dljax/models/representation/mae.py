@@ -168,7 +168,7 @@ VARIANTS: dict[str, dict] = {
     "H/14": {"encoder": Encoder(14, 1280, 32, 16)},
 }
 # Of the authors' and transformers', 3 channels, without the positions, which do not learn: 252,160 of B/16
-PUBLISHED = {"B/16": 111_655_680}
+PUBLISHED = {"B/16": 111_655_680, "L/16": 329_239_296, "H/14": 656_613_964}
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
