@@ -81,3 +81,16 @@ def test_sets_of_crops(dataset, shape):
         assert image.shape == (3, *shape) and image.dtype == np.float32
         assert image.min() >= 0 and image.max() <= 1
     assert found.classes == 10
+
+
+def test_tones_change_the_levels_of_gray_images():
+    """Most of 40 plain images get another level, of at most 1.8 times; where one is is no other's matter."""
+    plain = np.full((40, 4, 4, 1), 100, np.uint8)
+    seeds = np.arange(40, dtype=np.uint64)
+    out = versions.toned()({"image": plain}, seeds)["image"]
+    assert out.shape == plain.shape and (out == out[:, :1, :1]).all()
+    levels = out[:, 0, 0, 0].astype(int)
+    assert levels.max() <= 180 and levels.min() >= 20 and 24 <= (levels != 100).sum() < 40
+    np.testing.assert_array_equal(
+        versions.toned()({"image": plain[3:5]}, seeds[3:5])["image"], out[3:5]
+    )

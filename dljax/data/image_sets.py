@@ -55,7 +55,7 @@ class Crops(NamedTuple):
 
     Attributes:
         crop: a random part of the image, mirrored where that does not change its meaning.
-        distorted: the same with other colors, where there are any (``versions.distorted``).
+        distorted: the same in other colors or tones (``versions``), but of digits.
         plain: transform of test images.
         classes: number of classes.
     """
@@ -95,6 +95,7 @@ def crops(
     colors = {
         "imagenet": (versions.distorted(),),
         "cifar10": (versions.distorted(0.5, blur=False),),
+        "fashion_mnist": (versions.toned(),),
     }.get(dataset, ())
     whole = images.center_crop(size) if dataset == "imagenet" else images.resize(size)
     unit, chain = transforms.unit, transforms.chain

@@ -6,7 +6,7 @@ import numpy as np
 
 from dljax.data import color
 from dljax.data.augment import color_jitter
-from dljax.data.images import separable
+from dljax.data.images import as_color, separable
 from dljax.data.pipeline import Examples, Transform, derived, unchanged, uniform
 from dljax.data.transforms import chain, one_of
 
@@ -49,6 +49,21 @@ def gaussian_blur(share: float = 0.1, least: float = 0.1, most: float = 2.0) -> 
         return {**examples, "image": separable(image, *map(weights, image.shape[1:3]))}
 
     return apply
+
+
+def toned(strength: float = 0.8) -> Transform:
+    """A transform of uint8 images [b, h, w, 1]: jittered brightness and contrast in 80 % of them.
+
+    Two crops of an image share its levels, by which a network could tell it from others without seeing what it
+    is of (section 3.1).
+    """
+    jitter = color_jitter(strength, strength)
+
+    def one_channel(examples: Examples, seeds: np.ndarray) -> Examples:
+        changed = jitter(as_color(examples, seeds), seeds)["image"]
+        return {**examples, "image": changed[..., :1]}
+
+    return one_of("toned", one_channel, unchanged, weights=(0.8, 0.2))
 
 
 def distorted(strength: float = 1.0, *, blur: bool = True) -> Transform:
