@@ -14,6 +14,8 @@ from dljax.analysis.codes import (
     Restored,
     linear_accuracy,
 )
+from dljax.analysis.looks import Rows
+from dljax.analysis.representation import Masked
 from dljax.types import Task, Variables
 
 NONE = Variables({}, {})
@@ -107,3 +109,17 @@ def test_a_probe_beside_a_network_that_was_not_trained(key):
     assert found["accuracy"] > 0.95 > 0.7 > found["untrained"]
     best = max(found["raw"], found["untrained"])
     np.testing.assert_allclose(found["gain"], found["accuracy"] - best, atol=1e-12)
+
+
+def test_rows_of_what_a_network_is_given(key):
+    """Masked: what is hidden is gray, what is restored 1, above the truth."""
+    image = np.float32([[0.25, 0.75], [0.0, 1.0]]).reshape(2, 1, 2, 1)
+    data = EvalSet(Arrays({"image": image, "second": 1 - image}))
+    out = Rows(data, ("image", "second"), n=2, enlarge=1)(NONE, key)
+    np.testing.assert_allclose(out[1::2, [1, 2, 4, 5]], [[0.25, 0.75, 0, 1], [0.75, 0.25, 1, 0]])
+
+    def fill(variables, image, key):
+        return 0 * image + 0.5, 0 * image + 1
+
+    out = Masked(fill, data, n=1, enlarge=1)(NONE, key)
+    np.testing.assert_allclose(out[1::2, [1, 2]], [[0.5, 0.5], [1, 1], [0.25, 0.75]])

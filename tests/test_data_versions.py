@@ -84,7 +84,7 @@ def test_sets_of_crops(dataset, shape):
 
 
 def test_tones_change_the_levels_of_gray_images():
-    """Most of 40 plain images get another level, of at most 1.8 times; where one is is no other's matter."""
+    """Most of 40 plain images get another level, of at most 1.8 times; in whatever batch."""
     plain = np.full((40, 4, 4, 1), 100, np.uint8)
     seeds = np.arange(40, dtype=np.uint64)
     out = versions.toned()({"image": plain}, seeds)["image"]

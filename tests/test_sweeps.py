@@ -90,3 +90,20 @@ def test_a_part_of_a_set():
         subsets.drawn(source, 41)
     with refused("-1 examples of 40"):
         subsets.drawn(source, -1)
+
+
+def test_a_part_of_a_set_that_is_not_held_in_memory():
+    class OnDisk:
+        names = ("a", "b")
+
+        def __len__(self):
+            return 40
+
+        def gather(self, indices):
+            return {"label": 10 * indices}
+
+    held = Arrays({"label": 10 * np.arange(40)})
+    few, same = (subsets.drawn(source, 7, seed=3) for source in (OnDisk(), held))
+    assert len(few) == 7 and few.names == ("a", "b")
+    at = np.array([4, 0, 6])
+    np.testing.assert_array_equal(few.gather(at)["label"], same.gather(at)["label"])

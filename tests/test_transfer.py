@@ -15,7 +15,9 @@ from dljax.data.subsets import of_classes
 from dljax.experiment import Anew
 from dljax.learner import State, freeze, scale_by_path
 from dljax.tasks.classification import classification
+from dljax.tasks.players import beside_untrained, called
 from dljax.tasks.transfer import with_frozen_statistics
+from dljax.types import Variables
 
 SMOOTH = Path(__file__).parent / "smooth_digits.py"
 BATCH = {
@@ -215,3 +217,23 @@ def test_a_sweep_draws_what_its_claim_is_about(command, tmp_path):
         status, _, err = command(*words, *more, "--workdir", folder)
         assert status == 0, err
         assert [p.name for p in (tmp_path / folder).glob("*.png")] == [drawn]
+
+
+def test_a_trunk_that_goes_on_beside_a_net_from_nothing(key):
+    """Both begin with one head; the trunk is the earlier phase's in the first alone, which predicts."""
+    net = classification(Normed())
+    both = beside_untrained(net, "trained")
+    fresh = learn(both, optax.sgd(0.1)).init(key, BATCH)
+    before = learn(called(net, model="trained"), optax.sgd(0.1)).init(jax.random.key(1), BATCH)
+    del before.params["trained"]["high"]  # it had no such head
+    begun = Anew(lambda path: "low" not in path)(before, fresh)
+    kernels = {name: x["low"]["kernel"] for name, x in begun.params.items()}
+    np.testing.assert_array_equal(kernels["trained"], before.params["trained"]["low"]["kernel"])
+    np.testing.assert_array_equal(kernels["supervised"], fresh.params["trained"]["low"]["kernel"])
+    heads = [x["high"]["kernel"] for x in begun.params.values()]
+    np.testing.assert_array_equal(*heads)
+    given = Variables(begun.params, begun.extra)
+    alone = {name: {"model": tree["trained"]} for name, tree in given._asdict().items()}
+    np.testing.assert_array_equal(
+        both.predict(given, BATCH), net.predict(Variables(**alone), BATCH)
+    )
