@@ -1,0 +1,1 @@
+"""Networks of random weights, of which the readout alone is learned."""
