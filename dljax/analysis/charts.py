@@ -345,3 +345,25 @@ def graphs(drawn: Mapping[str, tuple[Any, Any, Any]], columns: int = 5) -> np.nd
         axis.invert_yaxis()
         axis.axis("off")
     return _drawn(figure)
+
+
+def predicted(measured, found, *, unit: str, title: str = "") -> np.ndarray:
+    """Measured values across and predicted ones up, beside the line on which they are equal.
+
+    Args:
+        measured, found: [n].
+        unit: on both axes.
+    """
+    both = np.concatenate([np.asarray(measured), np.asarray(found)])
+    low, high = float(both.min()), float(both.max())
+    edge = 0.05 * max(high - low, 1e-6)
+    figure = _figure(4.6, 4.6)
+    axis = figure.subplots()
+    axis.plot([low, high], [low, high], color="black", lw=0.8, ls="--")
+    axis.plot(measured, found, "o", ms=4, color="tab:blue", alpha=0.6)
+    bounds = (low - edge, high + edge)
+    axis.set(xlim=bounds, ylim=bounds, xlabel=f"measured ({unit})", ylabel=f"predicted ({unit})")
+    axis.set_title(title, fontsize=10)
+    axis.set_aspect("equal")
+    axis.grid(alpha=0.3)
+    return _drawn(figure)

@@ -1,4 +1,4 @@
-"""Pictures of graphs whose nodes have a place."""
+"""Looks at models of packs: the worst mistakes drawn, measured values beside predicted ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,3 +54,32 @@ class GraphMistakes:
             title = f"{number}: {truth[p, g]} as {logits[p, g].argmax()}"
             drawn[title] = (*self.place(node), edges)
         return charts.graphs(drawn)
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """A look: "rmse", the root mean square error in the values' own unit, or a picture of all of them.
+
+    Attributes:
+        data: packs, with ``label`` (value - center) / scale.
+        drawn: the unit's name gives a picture, measured across and predicted up; "" gives the number.
+        linear: the error of a simple model, beside which the picture puts it.
+    """
+
+    task: Predicts
+    data: EvalSet
+    center: float
+    scale: float
+    drawn: str = ""
+    linear: float = 0.0
+
+    def __call__(self, variables: Variables, key: Key) -> Any:
+        packs, out = predict(self.task, variables, self.data)
+        real = packs["graph_mask"] > 0
+        both = (x[real] * self.scale + self.center for x in (packs["label"], out[..., 0]))
+        measured, predicted = both
+        rmse = float(np.sqrt(np.mean((measured - predicted) ** 2)))
+        if not self.drawn:
+            return {"rmse": rmse, "linear": self.linear, "gain": self.linear - rmse}
+        title = f"RMSE {rmse:.3g}, linear {self.linear:.3g}"
+        return charts.predicted(measured, predicted, unit=self.drawn, title=title)

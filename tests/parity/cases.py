@@ -148,6 +148,7 @@ def graph() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 # A ring of five, an atom alone, a path of three: in one pack without padding.
 PACK_SIZES = (5, 1, 3)
 GIN = {"classes": 3, "layers": 2, "features": 6, "epsilon": True}
+MPNN = {"features": 6, "hidden": 7}
 
 
 def pack() -> dict[str, np.ndarray]:

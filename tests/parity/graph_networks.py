@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from cases import GIN, PACK_SIZES, graph, pack
+from cases import GIN, MPNN, PACK_SIZES, graph, pack
 from models.graphcnn import GraphCNN
 from recipe import weights
-from torch_geometric.nn import MLP, GINConv, SAGEConv, global_add_pool
+from torch_geometric.nn import MLP, GINConv, NNConv, SAGEConv, Set2Set, global_add_pool
 
 GOLDEN = Path(__file__).parent / "golden"
 ARRAYS = {name: torch.from_numpy(array[0]) for name, array in pack().items()}
@@ -56,6 +56,31 @@ class Sage(torch.nn.Module):
         return self.conv1(self.conv0(x, edges).relu(), edges)
 
 
+class Mpnn(torch.nn.Module):
+    """As in PyG's examples/qm9_nn_conv.py."""
+
+    def __init__(self):
+        super().__init__()
+        d, hidden = MPNN["features"], MPNN["hidden"]
+        self.lin0 = torch.nn.Linear(4, d)
+        perceptron = torch.nn.Sequential(
+            torch.nn.Linear(5, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, d * d)
+        )
+        self.conv = NNConv(d, d, perceptron, aggr="mean")
+        self.gru = torch.nn.GRU(d, d)
+        self.set2set = Set2Set(d, processing_steps=3)
+        self.lin1, self.lin2 = torch.nn.Linear(2 * d, d), torch.nn.Linear(d, 1)
+
+    def forward(self, x, edges, edge, batch):
+        out = self.lin0(x).relu()
+        h = out[None]
+        for _ in range(3):
+            m = self.conv(out, edges, edge).relu()
+            out, h = self.gru(m[None], h)
+            out = out[0]
+        return self.lin2(self.lin1(self.set2set(out, batch)).relu())
+
+
 def authors_gin() -> torch.Tensor:
     """Its graphs are objects with features, edges and a length."""
     net = GraphCNN(GIN["layers"] + 1, 2, 4, WIDE, GIN["classes"], 0.5, True, "sum", "sum", "cpu")
@@ -74,6 +99,7 @@ def main() -> None:
     outputs = {
         "gin": authors_gin()[None],
         "gin_pyg": filled(PygGin())(X, EDGES, BATCH)[None],
+        "mpnn": filled(Mpnn())(X, EDGES, ARRAYS["edge"], BATCH)[None],
         "sage": filled(Sage())(node, torch.stack([senders, receivers]).long()),
     }
     arrays = {name: out.numpy() for name, out in outputs.items()}
