@@ -72,8 +72,9 @@ VARIANTS: dict[str, dict] = {
     "cora": {},
     "citeseer": {"classes": 6},
     "digits": {"classes": 10, "hidden": 64},
+    "links": {"classes": 64, "hidden": 128, "dropout": 0.0},  # PyG's link_pred: vectors of nodes
 }
-PUBLISHED = {"cora": 23_063}  # trainable, with biases: 1433-16-7
+PUBLISHED = {"cora": 23_063, "links": 191_808}  # trainable, with biases: 1433-16-7, 1433-128-64
 
 
 def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
@@ -83,6 +84,7 @@ def inputs(variant: str) -> dict[str, ShapeDtypeStruct]:
         "cora": (2708, 1433, 10_556),
         "citeseer": (3327, 3703, 9_104),
         "digits": (1797, 64, 12_618),
+        "links": (2708, 1433, 8_976),
     }[variant]
     return {
         "node": ShapeDtypeStruct((n, d), jnp.float32),
