@@ -6,7 +6,8 @@
 
 A phase for each size: 4x4, 8x8, ... and ``full``. In the first half of each but the first its new layers
 fade in, and with them the detail of the images. On digits of 16x16 pixels energy 0.036 and coverage 0.32
-after 8 epochs a phase (719 steps), two and a half minutes of one core.
+after 8 epochs a phase (719 steps), two and a half minutes of one core. Faces of 32x32 pixels have eyes, nose
+and mouth after 600 steps a phase, and are grainy: no copies, and far from done.
 """
 
 from typing import Literal
@@ -28,7 +29,7 @@ CLAIMS = {
     "digits": {"expect": ["full/likeness/energy <= 0.1", "full/neighbors/coverage >= 0.2"]},
     "mnist": {"dataset": "mnist", "size": 32, "epochs": 1, "expect": "full/likeness/energy <= 0.3"},
     "olivetti": {
-        "dataset": "olivetti", "size": 64, "epochs": 200, "expect": "full/neighbors/coverage >= 0.2",
+        "dataset": "olivetti", "size": 32, "epochs": 100, "expect": "full/neighbors/coverage >= 0.2",
     },
     "cifar10": {
         "dataset": "cifar10", "variant": "32", "size": 32, "epochs": 24, "ema": 0.999,
