@@ -6,6 +6,7 @@
 
 The Transformer's encoder reads the caption and is trained with the U-Net, which attends to its output; a tenth of
 the captions is hidden. Test captions were not seen: ten of the hundred pairs of digits; one tone of each thing.
+After 300 and 778 steps the strokes are blurred and few pairs can be read; the emoji have not been tried.
 """
 
 from functools import partial
