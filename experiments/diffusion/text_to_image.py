@@ -4,9 +4,8 @@
     dljax sample runs/pairs --prompt "a seven, then a two"
     dljax train experiments/diffusion/text_to_image.py --claim emoji --data FOLDER
 
-The Transformer's encoder reads the caption and is trained with the U-Net, which attends to its output; a tenth of
-the captions is hidden. Test captions were not seen: ten of the hundred pairs of digits; one tone of each thing.
-After 300 and 778 steps the strokes are blurred and few pairs can be read; the emoji have not been tried.
+The Transformer's encoder reads the caption and is trained with the U-Net. Test captions are ten pairs of digits, or
+one tone of each thing. After 778 steps the strokes are blurred and few pairs can be read; emoji are untried.
 """
 
 from functools import partial
