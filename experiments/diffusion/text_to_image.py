@@ -1,6 +1,6 @@
 """Text to image: latent diffusion that reads captions. Rombach et al. 2022, arXiv:2112.10752, section 4.3.
 
-    dljax train experiments/diffusion/text_to_image.py --out runs/pairs
+    dljax train experiments/diffusion/text_to_image.py --workdir runs/pairs
     dljax sample runs/pairs --prompt "a seven, then a two"
     dljax train experiments/diffusion/text_to_image.py --claim emoji --data FOLDER
 
