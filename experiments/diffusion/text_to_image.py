@@ -5,7 +5,7 @@
     dljax train experiments/diffusion/text_to_image.py --claim emoji --data FOLDER
 
 The Transformer's encoder reads the caption and is trained with the U-Net. Test captions are ten pairs of digits, or
-one tone of each thing. After 778 steps the strokes are blurred and few pairs can be read; emoji are untried.
+one tone of each thing. After 778 steps about half of the unseen pairs can be read, blurred; emoji are untried.
 """
 
 from functools import partial
