@@ -21,6 +21,7 @@ class Row(NamedTuple):
         channels_first: the reference's output has its channels before its sides.
         gain: of the recipe's kernels.
         map: the function of ``names``.
+        first: of several outputs the first alone was recorded; else all, flattened in a row.
     """
 
     architecture: ModuleType
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     channels_first: bool = False
     gain: float = 1.0
     map: str = "entries"
+    first: bool = False
 
     def entries(self, model: Any) -> Any:
         return getattr(self.names, self.map)(model)

@@ -1,4 +1,4 @@
-"""The authors' MAE, as transformers has it: pixels, mask and losses of tests/parity/representation.py."""
+"""The authors' MAE, as transformers has it: beside the pixels, of test_parity, its mask and losses."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from dljax.weights import from_variables, to_variables
 from dljax.weights import mae as mae_names
 
 
-def test_same_weights_same_restored_patches_and_losses(monkeypatch):
+def test_same_weights_same_mask_and_losses(monkeypatch):
     image, noise = map(jnp.asarray, masked())
     model = models.build(mae, "B/16", **{**MAE, "encoder": mae.Encoder(*MAE["encoder"])})
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), image, noise, train=False))
@@ -22,9 +22,6 @@ def test_same_weights_same_restored_patches_and_losses(monkeypatch):
     entries = mae_names.entries(model)
     state = weights({name: x.shape for name, x in from_variables(entries, zeros).items()})
     variables = to_variables(entries, state)
-    assert jax.tree.map(np.shape, variables) == jax.tree.map(np.shape, dict(zeros))
-    for name, array in from_variables(entries, variables).items():
-        np.testing.assert_array_equal(array, state[name], name)
     golden = np.load(GOLDEN / "representation.npz")
     variables = jax.tree.map(jnp.asarray, variables)
     monkeypatch.setattr(masked_images, "patch_noise", lambda *_: noise)
@@ -39,9 +36,7 @@ def test_same_weights_same_restored_patches_and_losses(monkeypatch):
         ]
         return model.apply({"params": params}, image, noise, train=False), losses
 
-    (pixels, mask), losses = both(variables["params"])
+    (_, mask), losses = both(variables["params"])
     np.testing.assert_array_equal(mask, golden["mae_mask"])
-    # float32 through three blocks of attention: some ulps of the largest.
-    np.testing.assert_allclose(pixels, golden["mae"], atol=2e-5 * np.abs(golden["mae"]).max())
     expected = [float(golden[name]) for name in ("mae_loss", "mae_loss_normalized")]
     np.testing.assert_allclose(losses, expected, rtol=2e-5)
