@@ -7,7 +7,8 @@
 "digits" are scikit-learn's, each a graph of its ink; half a minute on one core. MUTAG's ten models learn in
 one program, with the authors' 50 batches of 32 to an epoch. The paper's figure is the folds' mean at the epoch
 where that mean is largest: the test folds choose it. "mutag-nested" is the honest one beside it: each model
-leaves out one more fold, and takes the epoch of the lowest loss there. A minute for 100 epochs on one core.
+leaves out one more fold, and takes the epoch of the lowest loss there. Measured: digits 95.3 and 95.8 %, MUTAG
+88.9 +- 8.2 %, nested 79.4 +- 10.0 %. Four minutes on one core for 350 epochs.
 """
 
 from typing import Literal
