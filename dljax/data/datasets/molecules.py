@@ -1,7 +1,8 @@
 """Quantities of small molecules: boiling points of alkanes, ESOL's solubilities, FreeSolv's energies.
 
-- "alkanes": the 40 alkanes of one to eight carbons, boiling points in degrees Celsius at normal pressure as in
-  handbooks; those of Wiener 1947, doi:10.1021/ja01193a005. Of the text of this file.
+- "alkanes": the 40 alkanes of one to eight carbons and their boiling points at normal pressure, in degrees
+  Celsius as handbooks round them to 0.1; the subject of Wiener 1947, doi:10.1021/ja01193a005. They stand in
+  this file.
 - "esol": log10 of the solubility in water, mol/l, of 1,128 compounds. Delaney 2004, doi:10.1021/ci034243x.
 - "freesolv": hydration free energies, kcal/mol, of 642 compounds. Mobley & Guthrie 2014,
   doi:10.1007/s10822-014-9747-x.
