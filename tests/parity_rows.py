@@ -8,6 +8,13 @@ import numpy as np
 
 GOLDEN = Path(__file__).parent / "parity" / "golden"
 
+# Files of dljax.weights that are no architecture's map.
+NO_MAPS = {"__init__", "mapping", "layers", "keras", "files", "torch_files", "keras_files", "start"}
+NO_MAPS |= {
+    "llama2c",  # it reads files, whose names are Meta's
+    "diffusers",  # blocks of several maps
+}
+
 
 class Row(NamedTuple):
     """One comparison.
