@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from dljax.data.fingerprint import fingerprint
 from dljax.data.pipeline import EvalSet, Pipeline
 from dljax.errors import UserError
-from dljax.learner import Learner, State
+from dljax.learner import Learner, Start, State
 from dljax.types import Key, PyTree, Variables
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ Look = Callable[[Variables, Key], Any]
 # Names that stand in metrics, expectations and files' names.
 _NAME = re.compile(r"[\w.+-]{1,64}")
 _LETTERS = "letters, digits and . + - _, 64 at most"
-# (the last phase's final state or None, a fresh state) -> the first state of a phase
-Start = Callable[[State | None, State], State]
 
 
 def go_on(before: State | None, fresh: State) -> State:

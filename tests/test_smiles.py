@@ -33,6 +33,10 @@ def test_a_molecule_is_rdkits(facts):
         ("C[Xx", r"position 1: '\[Xx' is not in the subset"),
         ("1CC1", "position 0: a ring begins before any atom"),
         ("", "position 0: no atom"),
+        ("CC=", "position 3: a bond leads to no atom"),
+        ("C(=)C", "position 3: a bond leads to no atom"),
+        ("C==C", "position 2: a bond that does not follow an atom"),
+        ("C1C1", "position 3: a ring joins an atom to itself or to its neighbor"),
     ],
 )
 def test_what_is_no_smiles_is_one_line(smiles, words):

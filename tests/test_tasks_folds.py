@@ -4,11 +4,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from dljax import learn
 from dljax.data import EvalSet, Pipeline
 from dljax.data.sources.graph import Graph, Packs
 from dljax.nn.graph import NodeNorm, sums_at
+from dljax.runtime.execute import make_executor
+from dljax.runtime.profile import Mesh, Profile
 from dljax.tasks.folds import CURVE, chosen, cross_validated
 from dljax.tasks.graphs import graphs
 
@@ -26,11 +30,11 @@ NONE = np.zeros(0, np.int64)
 FOLDS = np.array([0, 1, 2, -1, 0, 1, 2, -1])
 
 
-def packs(changed: int | None = None) -> Packs:
+def packs(changed: int | None = None, folds=FOLDS) -> Packs:
     """Eight graphs of one or two nodes without edges, one changed."""
     rng = np.random.default_rng(0)
     out = []
-    for i, fold in enumerate(FOLDS):
+    for i, fold in enumerate(folds):
         node = rng.normal(size=(1 + i % 2, 3)).astype(np.float32) + 5 * (i == changed)
         out.append(Graph(node, NONE, NONE, np.array([i % 2, fold])))
     return Packs(out, 4)
@@ -68,6 +72,21 @@ def test_a_model_learns_from_the_other_folds_alone(nested, key):
     assert float(measured.count) == 6, "a graph in no fold is tested by no model"
     # The folds have two graphs each, so their mean is the mean over graphs.
     np.testing.assert_allclose(after[CURVE]["accuracy"][1].mean(), measured.value, rtol=1e-6)
+
+
+def test_devices_with_unequal_folds_step_as_one(key):
+    """Of the first model a device has one training graph, the other four."""
+    source = packs(folds=[0, 0, 0, -1, 1, 2, 1, 2])
+    (whole,) = EvalSet(source).batches(2)
+    task = cross_validated(graphs(Pooled()), whole, 3, every=2, most=4)
+    after = []
+    for profile in (Profile(mesh=Mesh(data=1)), Profile(mesh=Mesh(data=2), executor="pmap")):
+        data = Pipeline(source, 2, shuffle=False)
+        executor = make_executor(profile, learn(task, optax.sgd(0.1)), data)
+        state, _ = executor.step(executor.init(key), executor.place(0, 1), 1)
+        after.append(executor.whole(state).params)
+    # Sums of some float32 values near 1, in another order.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), *after)
 
 
 def test_the_time_is_chosen_for_all_folds_or_for_each():

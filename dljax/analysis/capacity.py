@@ -36,9 +36,10 @@ def unstable(load) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cliff:
-    """A look: overlap at rest and unstable bits over the load, measured beside what theory says.
+    """A look at the rule, not at the run's variables: overlap at rest and unstable bits over the load, measured
+    beside what theory says.
 
-    The patterns are stored by the learner's own rule in as many steps as there are loads.
+    The patterns are stored anew by the learner's own rule, in as many steps as there are loads.
 
     Attributes:
         patterns: [n, d] of -1 and 1.

@@ -35,7 +35,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Rows:
-    """A look: a row of each of a batch's images, as a network is given them; it does not look at the network.
+    """A look at the data: a row of each named array of a batch, as a network is given them.
 
     Attributes:
         data: ``names``, each in 0..1.

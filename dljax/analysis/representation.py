@@ -20,8 +20,8 @@ _CLASSES = 100  # of more, a probe would take hours
 
 
 def looks(task: Predicts, init: InitVariables, found: Crops, seed: int = 0) -> dict[str, Look]:
-    """ "probe_100" and "probe_1000" (``codes.Probe`` of so many labels, drawn by the seed) and "alike"
-    (``codes.Alike``); none where there are more than a hundred classes.
+    """Looks by name: "probe_100" and "probe_1000" (``codes.Probe`` of so many labels, drawn by the seed) and
+    "alike" (``codes.Alike``); none where there are more than a hundred classes.
 
     Args:
         task: predicts the representation.

@@ -9,6 +9,7 @@ from dljax.learner.combinators import mixed_precision as mixed_precision
 from dljax.learner.combinators import scale_by_path as scale_by_path
 from dljax.learner.core import Learner as Learner
 from dljax.learner.core import Player as Player
+from dljax.learner.core import Start as Start
 from dljax.learner.core import State as State
 from dljax.learner.core import learn as learn
 from dljax.learner.core import make_learner as make_learner

@@ -59,6 +59,10 @@ class State(NamedTuple):
     ema: Params | None
 
 
+# (the state at the end of the phase before, or None, a fresh state) -> the first state of a phase
+Start = Callable[[State | None, State], State]
+
+
 class Player(NamedTuple):
     """A loss and the optimizer of one player's parameters.
 

@@ -14,7 +14,7 @@ from dljax.types import Array, Batch, Key, PyTree, Variables
 
 
 def ridge_classifier(model: nn.Module, *, ridge: float = 1e-3) -> Learner:
-    """Ridge regression of classes on a model's features, exact after one epoch, in batches.
+    """Ridge regression of classes on a model's features, exact over the examples seen, in batches.
 
         readout = (H^T H + ridge n I)^-1 H^T T,   T = 1 for the class, -1 for the others
 

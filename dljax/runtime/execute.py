@@ -84,6 +84,8 @@ class Jit:
             )
         self.abstract = laid_out(abstract, mesh)
         self.eval_rows = profile.eval_batch or max(data.size, _EVAL_BATCH)
+        # Than ``_once``: of several steps a call, or per device.
+        self._other_program = profile.steps_per_call > 1 or profile.executor == "pmap"
         self._names: tuple[str, ...] = ()  # of the step's metrics, once it was traced
         self._programs: list[str] = []  # gains an entry at each tracing, when alone Python runs
         shardings = jax.tree.map(lambda x: x.sharding, self.abstract)
@@ -109,6 +111,9 @@ class Jit:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the step's metrics, sorted."""
+        if self._other_program:
+            _, metrics = jax.eval_shape(self.learner.update, self.abstract, self.feed.spec)
+            return tuple(sorted(metrics))
         # Traced here, the program is known to the calls that follow.
         self._once.eval_shape(self.abstract, self.feed.place(0, 1))
         return self._names

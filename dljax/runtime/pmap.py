@@ -64,7 +64,9 @@ class Pmap(Jit):
 
     def place(self, first: int, k: int) -> PyTree:
         n = self.mesh.size
-        batch = jax.tree.map(lambda x: x.reshape(n, -1, *x.shape[1:]), self.feed.host(first))
+        batch = jax.tree.map(
+            lambda x: x.reshape(n, len(x) // n, *x.shape[1:]), self.feed.host(first)
+        )
         return jax.device_put(batch, self._across)
 
     def step(self, state: PyTree, batch: PyTree, k: int) -> tuple[PyTree, jax.Array]:

@@ -124,7 +124,7 @@ def images_of(generator: nn.Module, low: float = -1.0) -> Callable[..., Array]:
     def of(variables: Variables, noise: Array, *labels: Array) -> Array:
         given = variables.params["generator"], variables.extra["generator"]
         image, _ = forward(generator, *given, noise, *labels, key=None, train=False)
-        return (image - low) / (1 - low)
+        return jnp.clip((image - low) / (1 - low), 0.0, 1.0)
 
     return of
 

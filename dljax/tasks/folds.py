@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from dljax import axes
 from dljax.tasks.supervised import MODEL
 from dljax.types import Array, Aux, Batch, Mean, Measures, Scalar, Task
 
@@ -96,7 +97,9 @@ def cross_validated(
     def loss(params, extra, batch, key) -> tuple[Scalar, Aux]:
         def one(params, own, i, key):
             value, aux = task.losses[MODEL](params, {MODEL: own}, part(batch, i, "train"), key)
-            return value.value if isinstance(value, Mean) else value, aux
+            share: Any = value
+            # Over the devices' mean count: the mean of their losses is then the whole batch's.
+            return share.total / jnp.maximum(axes.mean(share.count), 1e-30), aux
 
         keys = jax.random.split(key, folds)
         values, aux = jax.vmap(one)(params, extra[MODEL], numbers, keys)

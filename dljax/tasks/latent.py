@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dljax.learner import State
+from dljax.errors import UserError
+from dljax.learner import Start, State
 from dljax.tasks.diffusion import diffusion, drawing
 from dljax.tasks.players import called, resting_on
 from dljax.tasks.reconstruction import lightly_regularized
@@ -18,10 +19,6 @@ from dljax.types import Array, Batch, Extra, Key, Sample, Task, Variables
 
 CODER = "autoencoder"  # name of the fixed player
 _SCALE = "latents"  # its collection of one number, by which its latents are multiplied
-
-
-# (the first phase's last state or None, a fresh state) -> the second phase's first state
-Start = Callable[[State | None, State], State]
 
 
 class Stages(NamedTuple):
@@ -101,10 +98,20 @@ def in_latents(task: Task, coder: nn.Module, base: Task) -> Task:
 
 
 def unit_variance(state: State, coder: nn.Module, image: np.ndarray) -> State:
-    """The state in which latents of these images [n, h, w, c] in 0..1 have a standard deviation of 1."""
+    """The state in which latents of these images [n, h, w, c] in 0..1 have a standard deviation of 1.
+
+    Raises:
+        UserError: the latents are all alike.
+    """
     variables = Variables(state.params, state.extra)
     mean = jax.jit(lambda v, x: _mean(coder, v, x))(variables, jnp.asarray(image))
-    own: Mapping = {**state.extra[CODER], _SCALE: {"scale": 1 / jnp.std(mean)}}
+    deviation = jnp.std(mean)
+    if not (jnp.isfinite(deviation) and deviation > 0):
+        raise UserError(
+            f"the autoencoder's latents have a deviation of {deviation}: expected one code for each image; "
+            "train it longer"
+        )
+    own: Mapping = {**state.extra[CODER], _SCALE: {"scale": 1 / deviation}}
     return state._replace(extra={**state.extra, CODER: own})
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from dljax import Arrays, EvalSet, Experiment, Phase, Pipeline, models
 from dljax.analysis.capacity import Cliff
+from dljax.errors import UserError
 from dljax.models.energy import hopfield
 from dljax.rules.hopfield import hebb
 
@@ -35,6 +36,8 @@ def experiment(
     seed: int = 0,
     fake: bool = False,
 ) -> Experiment:
+    if not 0 < below < beyond <= most:
+        raise UserError(f"loads {below}, {beyond}, {most}: expected 0 < below < beyond <= most")
     draws = np.random.default_rng(seed).integers(0, 2, (round(most * units / batch), batch, units))
     patterns = (2 * draws - 1).astype(np.float32).reshape(-1, units)
     learner = hebb(models.build(hopfield, "1000", units=units))

@@ -70,7 +70,7 @@ def experiment(
     )  # fmt: skip
     net = beside_untrained(classification(mae.Classifier(model.encoder, found.classes)), "mae")
     known = subsets.drawn(found.train, labels, seed)
-    few = Pipeline(known, min(batch, len(known) // 8 * 8), seed, found.crop)
+    few = Pipeline(known, min(batch, max(1, len(known) // 8 * 8)), seed, found.crop)
     slow = optax.warmup_cosine_decay_schedule(0.0, lr / 4, tune // 20, tune)
     few_labels = Phase(
         learn(net, optax.adamw(slow, b2=0.999, weight_decay=decay, mask=decay_mask)),

@@ -70,7 +70,7 @@ def experiment(
     pretrain = Phase(learn(task, tx), pipeline, steps, {"test": pairs}, looks, name="pretrain")
     net = beside_untrained(classification(simclr.Classifier(model.trunk, found.classes)), "simclr")
     known = subsets.drawn(found.train, labels, seed)
-    few = Pipeline(known, min(batch, labels // 8 * 8), seed, found.crop)
+    few = Pipeline(known, min(batch, max(1, len(known) // 8 * 8)), seed, found.crop)
     slow = optax.cosine_decay_schedule(0.05 * few.size / 256, tune)
     sgd = optax.sgd(slow, momentum=0.9, nesterov=True)
     few_labels = Phase(

@@ -5,7 +5,7 @@ doi:10.1016/j.neucom.2005.12.126.
     dljax train experiments/reservoirs/elm.py --claim mnist
     dljax sweep experiments/reservoirs/elm.py --dataset mnist --batch 2000 --hidden 100,500,1000,2000
 
-One epoch, in which every step adds a batch to the sums that the readout is solved from. Seconds on one core.
+About one epoch, whole batches of it, in which every step adds a batch to the sums that the readout is solved from. Seconds on one core.
 """
 
 from typing import Annotated, Literal

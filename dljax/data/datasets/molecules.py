@@ -117,7 +117,7 @@ def _rows(name: str, data: str) -> list[tuple[str, float, float]]:
             (row["smiles"].strip(), float(row[measured]), float(row[predicted]))
             for row in csv.DictReader(text.splitlines())
         ]
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise UserError(f"{file} is not as it was published ({error!r}): give that file") from None
 
 

@@ -58,12 +58,16 @@ def load(per: int = 8, *, data: str = "", fake: bool = False) -> Packs:
         for i in range(FOLDS):
             file = base / "10fold_idx" / f"test_idx-{i + 1}.txt"
             fold[[int(word) for word in file.read_text().split()]] = i
+        labels = sorted({label for label, _, _ in found})  # 0 and 2 in the file
+        if len(labels) != CLASSES or any(
+            not 0 <= k < KINDS for _, kinds, _ in found for k in kinds
+        ):
+            raise ValueError(f"expected {CLASSES} labels, and kinds of atoms below {KINDS}")
     except (OSError, ValueError, IndexError, StopIteration) as error:
         raise UserError(
             f"{base} holds no MUTAG.txt with ten folds ({error}): give the folder as weihua916/powerful-gnns "
             "has it"
         ) from None
-    labels = sorted({label for label, _, _ in found})  # 0 and 2 in the file
     graphs = []
     for (label, kinds, pairs), i in zip(found, fold, strict=True):
         node = np.eye(KINDS, dtype=np.float32)[kinds]

@@ -81,7 +81,13 @@ class Captioned(NamedTuple):
 def captioned(
     train: tuple[np.ndarray, Sequence[str]], test: tuple[np.ndarray, Sequence[str]]
 ) -> Captioned:
-    """Images and texts of the two parts, with the words of the first."""
+    """Images and texts of the two parts, with the words of the first.
+
+    Raises:
+        UserError: a caption is in both.
+    """
+    if both := set(train[1]) & set(test[1]):
+        raise UserError(f"{len(both)} captions are in both parts, as {min(both)!r}: expected none")
     captions = Captions.of(train[1])
     first, second = (
         Arrays({"image": image, "caption": captions.rows(texts)}) for image, texts in (train, test)

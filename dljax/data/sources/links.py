@@ -11,12 +11,18 @@ from dljax.errors import UserError
 
 
 def strangers(n: int, known: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` pairs [count, 2] of different nodes below n, of which none is known, in either order.
+    """``count`` pairs [count, 2] of different nodes below n, of which none is known, in either order; one
+    may be drawn again.
 
     Args:
         known: integers [m, 2].
+
+    Raises:
+        UserError: every pair is known.
     """
     seen = np.unique(known.min(1) * n + known.max(1))
+    if count and len(seen) >= n * (n - 1) // 2:
+        raise UserError(f"{n} nodes, each linked to all others: expected a pair without a link")
     found = np.zeros((0, 2), np.int64)
     while len(found) < count:
         new = rng.integers(0, n, (2 * count, 2))

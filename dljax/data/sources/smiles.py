@@ -107,8 +107,8 @@ def parse(smiles: str) -> Molecule:
     """The molecule of a SMILES string.
 
     Raises:
-        UserError: a part that is outside of the subset, a bracket or ring that is not closed, an atom without
-            a known valence; with its position.
+        UserError: a part that is outside of the subset, a bracket or ring that is not closed, a bond without
+            an atom at each end; with its position.
     """
 
     def wrong(at: int, what: str) -> UserError:
@@ -141,6 +141,8 @@ def parse(smiles: str) -> Molecule:
                 written.append(bond)
             last, bond = len(symbols) - 1, None
         elif found["bond"]:
+            if bond or last is None:
+                raise wrong(at, "a bond that does not follow an atom")
             bond = found["bond"]
         elif found["ring"]:
             if last is None:
@@ -148,6 +150,8 @@ def parse(smiles: str) -> Molecule:
             name = found["ring"].lstrip("%").lstrip("0") or "0"
             if name in open_rings:
                 other, before = open_rings.pop(name)
+                if other == last or {(other, last), (last, other)} & set(bonds):
+                    raise wrong(at, "a ring joins an atom to itself or to its neighbor")
                 bonds.append((other, last))
                 written.append(bond or before)
             else:
@@ -158,10 +162,16 @@ def parse(smiles: str) -> Molecule:
         elif found["other"] == ")":
             if not branches:
                 raise wrong(at, "a branch ends that did not begin")
+            if bond:
+                raise wrong(at, "a bond leads to no atom")
             last, bond = branches.pop(), None
         else:
+            if bond:
+                raise wrong(at, "a bond leads to no atom")
             last = bond = None
         at = found.end()
+    if bond:
+        raise wrong(at, "a bond leads to no atom")
     if open_rings or branches:
         raise wrong(at, "a ring or a branch is not closed")
     if not symbols:

@@ -4,9 +4,10 @@ Variation, arXiv:1710.10196, Table 2 and Fig. 2.
 Both networks are of one resolution, and as a whole they hold the networks of all lower ones: the layers
 keep their names while the networks grow (``ProgressiveGAN.at``). Details are those of the authors' code
 (tkarras/progressive_growing_of_gans): the first layer's gain is a quarter of He's, pixel norm follows the
-leaky ReLU, images leave a linear layer. Their discriminator joins a convolution with the halving after it,
-by default, and the leaky ReLU is then taken of means; here it comes before, as in the table. The layers for images of the resolutions below are parameters as
-there, of which the last but one alone is in use, while the newest layers fade in.
+leaky ReLU, images leave a linear layer. Their discriminator by default joins a convolution with the halving
+after it, so that the leaky ReLU is taken of means; here it comes first, as in the table. The layers to and from
+images of every lower resolution are parameters, as there; only those of the last but one are in use, while the
+newest fade in.
 """
 
 from functools import partial

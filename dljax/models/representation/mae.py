@@ -14,6 +14,7 @@ import numpy as np
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
+from dljax.errors import UserError
 from dljax.nn import Conv, attend, dense, stack
 
 _xavier = nn.initializers.xavier_uniform()
@@ -106,6 +107,9 @@ class MAE(nn.Module):
     Attributes:
         features, layers, heads: of the decoder.
         ratio: part of the patches that the encoder does not see.
+
+    Raises:
+        UserError: of an image's patches none is seen, or all.
     """
 
     encoder: Encoder
@@ -125,6 +129,11 @@ class MAE(nn.Module):
         """
         (b, t), d, side = noise.shape, self.features, self.encoder.patch
         seen = int(t * (1 - self.ratio))
+        if not 0 < seen < t:
+            raise UserError(
+                f"{t} patches, of which a part of {self.ratio} is hidden: {seen} are seen; expected 1 "
+                f"to {t - 1}"
+            )
         order = jnp.argsort(noise, axis=1)
         back = jnp.argsort(order, axis=1)  # where in the order each patch is
         x = self.encoder(image, order[:, :seen], train=train)
