@@ -4,7 +4,8 @@ There are two such steps: per device under ``pmap`` (the axis ``DEVICES`` is bou
 microbatch under ``accumulate``. An example's randomness must depend on neither, or moving a run to
 other hardware would change its meaning: ``rows`` draws for the global batch and keeps the rows at
 hand (XLA fuses the slice into the counter-based generator, so the rest is never computed). Under
-``jit`` with shardings the batch is already global and everything here is the identity. Code written
+``jit`` with shardings the batch is already global and everything here is the identity, but that drawn rows
+are laid where the batch's are (``placed``). Code written
 for one example goes through ``each``, which gives every row a key of its own.
 """
 
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.sharding import NamedSharding
 
 from dljax.errors import UserError
 from dljax.types import Array, Key, PyTree
@@ -32,6 +34,8 @@ ROWS = "rows"
 _microbatch: ContextVar[tuple[Array | int, int]] = ContextVar("microbatch", default=(0, 1))
 # True while ``each`` traces its function: a leading axis there is not the batch.
 _in_a_row: ContextVar[bool] = ContextVar("in_a_row", default=False)
+# Where the rows of the batch lie while a step over several devices is traced; set by the executor alone.
+_placed: ContextVar[NamedSharding | None] = ContextVar("placed", default=None)
 
 
 def per_device() -> str | None:
@@ -92,6 +96,11 @@ def microbatch(index: Array | int, count: int) -> AbstractContextManager[None]:
     return _set(_microbatch, (index, count))
 
 
+def placed(sharding: NamedSharding | None) -> AbstractContextManager[None]:
+    """Trace a ``with`` body whose drawn rows lie where ``sharding`` puts the batch's."""
+    return _set(_placed, sharding)
+
+
 def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
     """Draw for the rows at hand the values that they have when one device draws for the whole batch.
 
@@ -103,7 +112,12 @@ def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Ar
         UserError: under a ``jax.vmap`` with one key for all examples, where each would get the same
             draw; raised when the vmap is traced, also through an inner ``jit``.
     """
-    return _drawn.bind(_rows(draw, shape))
+    out, sharding = _rows(draw, shape), _placed.get()
+    if sharding and not (_in_a_row.get() or per_device() or shape[0] % sharding.num_devices):
+        # Else all devices may draw, and what is made of the noise alone is divided as XLA likes: it then
+        # summed a convolution's gradient over devices that held the same.
+        out = lax.with_sharding_constraint(out, sharding)
+    return _drawn.bind(out)
 
 
 def _rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dljax import axes
 from dljax.blocks import Blocks, compiled_as
 from dljax.data.pipeline import Pipeline
 from dljax.errors import UserError
@@ -83,6 +84,7 @@ class Jit:
                 "learner's batch statistics; take it out, or use accumulate() in the experiment"
             )
         self.abstract = laid_out(abstract, mesh)
+        self._rows = self.feed.single if mesh.size > 1 and not data.whole else None
         self.eval_rows = profile.eval_batch or max(data.size, _EVAL_BATCH)
         # Than ``_once``: of several steps a call, or per device.
         self._other_program = profile.steps_per_call > 1 or profile.executor == "pmap"
@@ -129,7 +131,8 @@ class Jit:
 
     def _packed(self, state: State, batch: Batch) -> tuple[State, jax.Array]:
         self._programs.append("step")
-        state, metrics = self.learner.update(state, batch)
+        with axes.placed(self._rows):
+            state, metrics = self.learner.update(state, batch)
         self._names = tuple(sorted(metrics))
         return state, jnp.stack([jnp.asarray(metrics[n], jnp.float32) for n in self._names])
 
@@ -148,7 +151,8 @@ class Jit:
                 return jax.vmap(at, (0, None))(key, number)
             return jax.random.fold_in(key, number)
 
-        found = self.learner.evaluate(state._replace(key=at(state.key, number)), batch)
+        with axes.placed(self._rows):
+            found = self.learner.evaluate(state._replace(key=at(state.key, number)), batch)
         if not isinstance(found, Mapping):
             raise UserError(f"evaluate gave {type(found).__name__}: expected a dict, name -> Mean")
         for name, value in found.items():
