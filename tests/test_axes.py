@@ -199,3 +199,18 @@ def test_many_seeds_draw_apart(key):
             state.params["model"]["w"][i], alone.params["model"]["w"], rtol=1e-6, atol=1e-6
         )
     assert len(np.unique(np.asarray(state.params["model"]["w"])[:, 0])) == 3
+
+
+def test_drawn_rows_lie_where_the_batch_does(key):
+    """What is made of noise alone is divided over the devices, too."""
+    mesh = jax.make_mesh((4, 2), ("data", "fsdp"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+    rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(("data", "fsdp")))
+
+    @jax.jit
+    def drawn(key):
+        with axes.placed(rows):
+            return axes.normal(key, (ROWS, 3))
+
+    out = drawn(key)
+    assert out.sharding.is_equivalent_to(rows, 2)
+    np.testing.assert_array_equal(out, axes.normal(key, (ROWS, 3)))
