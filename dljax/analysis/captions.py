@@ -74,6 +74,7 @@ class ForCaptions:
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         n = min(self.columns * self.rows, len(self.test.source))
+        n = n // self.columns * self.columns or n  # whole rows, or a part of one
         real = next(self.test.batches(len(self.test.source)))
         known = next(self.train.batches(len(self.train.source)))["image"]
         made = np.asarray(self.sample(told=real["caption"][:n])(variables, key, n))

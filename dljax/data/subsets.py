@@ -70,8 +70,14 @@ def drawn(source: Source, n: int, seed: int = 0) -> Source:
         n: their number; 0 for the whole set, as it is.
 
     Raises:
-        UserError: fewer than none, or more than there are.
+        UserError: fewer than none, or more than there are; or of packs, of one whole example or of streams.
     """
+    if n and (
+        getattr(source, "per", 1) > 1 or hasattr(source, "ordered") or hasattr(source, "whole")
+    ):
+        raise UserError(
+            f"{n:,} examples of a {type(source).__name__}: expected a set of single examples"
+        )
     if not 0 <= n <= len(source):
         raise UserError(
             f"{n:,} examples of {len(source):,}: expected at most as many, or 0 for all"

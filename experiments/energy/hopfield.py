@@ -17,6 +17,7 @@ import numpy as np
 from dljax import Arrays, EvalSet, Experiment, Phase, Pipeline, models
 from dljax.analysis import pictures
 from dljax.data.datasets import digits
+from dljax.errors import UserError
 from dljax.models.energy import hopfield
 from dljax.rules.hopfield import hebb, projection, turned
 
@@ -30,6 +31,8 @@ SMALL = {"size": 8, "each": 4}
 def spins(source: Arrays, each: int) -> np.ndarray:
     """The first ``each`` images of every class, white 1 and black -1, float32 [n, size^2]."""
     label = source.arrays["label"]
+    if (least := int(np.bincount(label, minlength=10).min())) < each:
+        raise UserError(f"each {each}: expected at most {least}, as many as a class has")
     rows = np.concatenate([np.flatnonzero(label == c)[:each] for c in range(10)])
     image = source.arrays["image"][rows].reshape(len(rows), -1)
     return np.where(image > 127, 1, -1).astype(np.float32)

@@ -158,9 +158,9 @@ class ToldClass(nn.Module):
         train: bool,
     ) -> Float[Array, "b h w c"]:
         """The noise; a label of -1 is no class."""
-        rows: Any = self.network
+        network: Any = self.network
         init = nn.initializers.normal(1.0)  # PyTorch's Embedding
-        known = nn.Embed(self.classes + 1, rows.context, embedding_init=init, name="embed")
+        known = nn.Embed(self.classes + 1, network.context, embedding_init=init, name="embed")
         tokens = known(jnp.where(label < 0, self.classes, label))[:, None]
         return self.network(image, time, tokens, train=train)
 
