@@ -114,7 +114,8 @@ def clipped(tx: optax.GradientTransformation, bound: float) -> optax.GradientTra
 
 
 def images_of(generator: nn.Module, low: float = -1.0) -> Callable[..., Array]:
-    """(variables of ``adversarial``, noise [b, z], and labels [b] where it takes them) -> images in 0..1.
+    """Function (variables of ``adversarial``, noise [b, z], and labels [b] where it takes them) -> images, 0 black
+    and 1 white, bounded as the generator is.
 
     Args:
         low: pixel value of black; white is 1.
@@ -124,7 +125,7 @@ def images_of(generator: nn.Module, low: float = -1.0) -> Callable[..., Array]:
     def of(variables: Variables, noise: Array, *labels: Array) -> Array:
         given = variables.params["generator"], variables.extra["generator"]
         image, _ = forward(generator, *given, noise, *labels, key=None, train=False)
-        return jnp.clip((image - low) / (1 - low), 0.0, 1.0)
+        return (image - low) / (1 - low)
 
     return of
 

@@ -56,7 +56,9 @@ def masked_autoencoding(
             target = (target - mean) / deviation
         each = jnp.mean((pixels.astype(jnp.float32) - target) ** 2, axis=-1)
         mask = mask.astype(jnp.float32)
-        return dict(means({"loss": jnp.sum(each * mask, 1) / jnp.sum(mask, 1)}, batch))
+        return dict(
+            means({"loss": jnp.sum(each * mask, 1) / jnp.maximum(jnp.sum(mask, 1), 1)}, batch)
+        )
 
     def loss(params, extra, batch, key):
         return error(params, extra, batch, key, True)["loss"], Aux({}, extra)

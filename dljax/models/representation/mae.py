@@ -109,7 +109,7 @@ class MAE(nn.Module):
         ratio: part of the patches that the encoder does not see.
 
     Raises:
-        UserError: of an image's patches none is seen, or all.
+        UserError: of an image's patches none is seen.
     """
 
     encoder: Encoder
@@ -129,10 +129,9 @@ class MAE(nn.Module):
         """
         (b, t), d, side = noise.shape, self.features, self.encoder.patch
         seen = int(t * (1 - self.ratio))
-        if not 0 < seen < t:
+        if not 0 < seen <= t:
             raise UserError(
-                f"{t} patches, of which a part of {self.ratio} is hidden: {seen} are seen; expected 1 "
-                f"to {t - 1}"
+                f"{t} patches, of which a part of {self.ratio} is hidden: {seen} are seen; expected 1 to {t}"
             )
         order = jnp.argsort(noise, axis=1)
         back = jnp.argsort(order, axis=1)  # where in the order each patch is
