@@ -117,7 +117,7 @@ class Jit:
             _, metrics = jax.eval_shape(self.learner.update, self.abstract, self.feed.spec)
             return tuple(sorted(metrics))
         # Traced here, the program is known to the calls that follow.
-        self._once.eval_shape(self.abstract, self.feed.place(0, 1))
+        self._once.eval_shape(self.abstract, self.feed.placed())
         return self._names
 
     @property

@@ -76,6 +76,16 @@ class Feed:
             return self._always
         return self._put(self.host(first, k), stacked=k > 1)
 
+    def placed(self) -> PyTree:
+        """Shapes, dtypes and shardings of a batch as ``place`` gives it, none of which is read."""
+        if self._always is not None:
+            return self._always
+        if self.on_host and jax.process_count() == 1:
+            return self.spec
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.single), self.spec
+        )
+
     def example(self) -> PyTree:
         """Batch 0, placed."""
         return self._put(self.host(0), stacked=False)
