@@ -3,6 +3,7 @@ are made of the processor, and the models' shapes are checked.
 """
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -44,12 +45,12 @@ ROOT = Path(__file__).parents[1]
 # two workers would grow to 8 GB.
 MAPPINGS = Path("/proc/self/maps")
 MANY = 12_000
-_since = iter(range(1_000_000))
+_tests = itertools.count()
 
 
 def pytest_runtest_teardown(item, nextitem):
     """Drop the programs of the tests before, where there are many; those of use are read back from disk."""
-    if next(_since) % 8 == 0 and MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MANY:
+    if next(_tests) % 8 == 0 and MAPPINGS.exists() and MAPPINGS.read_bytes().count(b"\n") > MANY:
         jax.clear_caches()
         gc.collect()
 

@@ -1,12 +1,12 @@
 """Pictures made for captions: are they found by them, and are they copies?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from dljax.analysis.neighbors import nearest
-from dljax.analysis.pictures import grid
+from dljax.analysis.pictures import in_turn
 from dljax.data.pipeline import EvalSet
 from dljax.types import Key, Sample, Variables
 
@@ -74,14 +74,9 @@ class ForCaptions:
 
     def __call__(self, variables: Variables, key: Key) -> np.ndarray:
         n = min(self.columns * self.rows, len(self.test.source))
-        n = n // self.columns * self.columns or n  # whole rows, or a part of one
         real = next(self.test.batches(len(self.test.source)))
         known = next(self.train.batches(len(self.train.source)))["image"]
         made = np.asarray(self.sample(told=real["caption"][:n])(variables, key, n))
         copies = known[nearest(made, known).which[:, 0]]
-        rows: Sequence[np.ndarray] = [
-            part[i : i + self.columns]
-            for i in range(0, n, self.columns)
-            for part in (real["image"][:n], made, copies)
-        ]
-        return grid(np.concatenate(rows), self.columns, enlarge=self.enlarge)
+        parts = real["image"][:n], made, copies
+        return in_turn(parts, self.columns, enlarge=self.enlarge)

@@ -58,28 +58,51 @@ class GraphMistakes:
 
 @dataclass(frozen=True)
 class Quantities:
-    """A look: "rmse", the root mean square error in the values' own unit, or a picture of all of them.
+    """A look: "rmse", the root mean square error in the values' own unit, "linear", and "gain", the second less
+    the first.
 
     Attributes:
         data: packs, with ``label`` (value - center) / scale.
-        drawn: the unit's name gives a picture, measured across and predicted up; "" gives the number.
-        linear: the error of a simple model, beside which the picture puts it.
+        linear: the error of a simple model.
     """
 
     task: Predicts
     data: EvalSet
     center: float
     scale: float
-    drawn: str = ""
     linear: float = 0.0
 
-    def __call__(self, variables: Variables, key: Key) -> Any:
+    def both(self, variables: Variables) -> tuple[np.ndarray, np.ndarray]:
+        """(measured, predicted) values in their own unit, [n]."""
         packs, out = predict(self.task, variables, self.data)
         real = packs["graph_mask"] > 0
-        both = (x[real] * self.scale + self.center for x in (packs["label"], out[..., 0]))
-        measured, predicted = both
-        rmse = float(np.sqrt(np.mean((measured - predicted) ** 2)))
-        if not self.drawn:
-            return {"rmse": rmse, "linear": self.linear, "gain": self.linear - rmse}
-        title = f"RMSE {rmse:.3g}, linear {self.linear:.3g}"
-        return charts.predicted(measured, predicted, unit=self.drawn, title=title)
+        measured, predicted = (
+            x[real] * self.scale + self.center for x in (packs["label"], out[..., 0])
+        )
+        return measured, predicted
+
+    def __call__(self, variables: Variables, key: Key) -> Mapping[str, float]:
+        rmse = error(*self.both(variables))
+        return {"rmse": rmse, "linear": self.linear, "gain": self.linear - rmse}
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A look: ``values`` measured across and predicted up.
+
+    Attributes:
+        unit: of the values.
+    """
+
+    values: Quantities
+    unit: str
+
+    def __call__(self, variables: Variables, key: Key) -> np.ndarray:
+        measured, predicted = self.values.both(variables)
+        title = f"RMSE {error(measured, predicted):.3g}, linear {self.values.linear:.3g}"
+        return charts.predicted(measured, predicted, unit=self.unit, title=title)
+
+
+def error(measured: np.ndarray, predicted: np.ndarray) -> float:
+    """Root mean square error."""
+    return float(np.sqrt(np.mean((measured - predicted) ** 2)))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dljax.analysis.distances import distances
-from dljax.analysis.pictures import grid
+from dljax.analysis.pictures import in_turn
 from dljax.data.pipeline import EvalSet
 from dljax.errors import UserError
 from dljax.types import Array, Key, Sample, Variables
@@ -144,9 +144,4 @@ class Copies:
         known = (np.asarray(image) - self.low) / (1 - self.low)
         made = np.asarray(self.sample(variables, key, self.n))
         twins = known[nearest(made, known).which[:, 0]]
-        rows = [
-            part[i : i + self.columns]
-            for i in range(0, self.n, self.columns)
-            for part in (made, twins)
-        ]
-        return grid(np.concatenate(rows), self.columns, enlarge=self.enlarge)
+        return in_turn((made, twins), self.columns, enlarge=self.enlarge)

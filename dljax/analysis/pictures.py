@@ -34,6 +34,23 @@ def grid(images, columns: int = 0, *, enlarge: int = 1, gap: int = 1) -> np.ndar
     return np.clip(out, 0, 1).repeat(enlarge, 0).repeat(enlarge, 1)
 
 
+def in_turn(parts: Sequence[np.ndarray], columns: int, *, enlarge: int = 1) -> np.ndarray:
+    """A ``grid`` in which a row of one part is followed by the same row of the next part.
+
+    Args:
+        parts: images [n, ...] in 0..1 each, of which a last row may be short.
+    """
+    n = len(parts[0])
+    columns = min(columns, n)
+    rows = []
+    for first in range(0, n, columns):
+        for part in parts:
+            row = np.asarray(part[first : first + columns])
+            white = np.ones((columns - len(row), *row.shape[1:]), row.dtype)
+            rows += [row, white]
+    return grid(np.concatenate(rows), columns, enlarge=enlarge)
+
+
 def spread(array) -> np.ndarray:
     """Scale an array, its minimum to 0 and its maximum to 1; a constant one becomes 0."""
     array = np.asarray(array, np.float32)

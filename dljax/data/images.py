@@ -79,15 +79,17 @@ def interpolation(
     So a smaller image is free of aliases. Pixels have their centers at a half, and those beyond the border do
     not count.
     """
-    scale = old / new
-    center = (np.arange(new)[:, None] + 0.5) * scale
-    distance = np.abs(np.arange(old) + 0.5 - center) / max(scale, 1.0)
-    weight = kernel(distance)
-    return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+    return windows(old, new, np.zeros(1), np.array([old]), kernel)[0]
 
 
-def windows(old: int, new: int, start: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """float32 [b, new, old]: bilinear ``interpolation`` of a window for each image, in its pixels' numbers.
+def windows(
+    old: int,
+    new: int,
+    start: np.ndarray,
+    width: np.ndarray,
+    kernel: Callable[[np.ndarray], np.ndarray] = triangle,
+) -> np.ndarray:
+    """float32 [b, new, old]: ``interpolation`` of a window for each image, in its pixels' numbers.
 
     Args:
         start, width: [b], of the windows, which lie within 0 and ``old``.
@@ -95,7 +97,7 @@ def windows(old: int, new: int, start: np.ndarray, width: np.ndarray) -> np.ndar
     scale = (width / new)[:, None]
     center = start[:, None] + (np.arange(new) + 0.5) * scale
     distance = np.abs(np.arange(old) + 0.5 - center[..., None]) / np.maximum(scale, 1.0)[..., None]
-    weight = triangle(distance)
+    weight = kernel(distance)
     return (weight / weight.sum(2, keepdims=True)).astype(np.float32)
 
 

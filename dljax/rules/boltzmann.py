@@ -13,7 +13,7 @@ import optax
 
 from dljax import axes
 from dljax.learner import Learner, State, named
-from dljax.learner.gradient_norm import global_norm
+from dljax.rules.descent import descended
 from dljax.tasks.linen import initialize
 from dljax.tasks.supervised import MODEL, means
 from dljax.types import Array, Batch, Key, PyTree
@@ -73,15 +73,7 @@ def boltzmann_learning(
         fixed, free = means_of(params, clamped, named(at_step, "chains"))
         grads = jax.tree.map(jnp.subtract, free, fixed)
         grads = {**grads, "weight": grads["weight"] * mask}
-        metrics = {f"{MODEL}/loss": jnp.mean(loss(params, batch["image"]))}
-        grads, metrics = axes.mean((grads, metrics))
-        updates, opt = tx.update(grads, state.opt[MODEL], params)
-        state = state._replace(
-            step=state.step + 1,
-            params={MODEL: optax.apply_updates(params, updates)},
-            opt={MODEL: opt},
-        )
-        return state, {**metrics, f"{MODEL}/grad_norm": global_norm(grads)}
+        return descended(state, tx, grads, jnp.mean(loss(params, batch["image"])))
 
     def evaluate(state: State, batch: Batch):
         return means({"loss": loss(state.params[MODEL], batch["image"])}, batch)

@@ -12,7 +12,7 @@ import optax
 
 from dljax import axes
 from dljax.learner import Learner, State, named
-from dljax.learner.gradient_norm import global_norm
+from dljax.rules.descent import descended
 from dljax.tasks.linen import initialize
 from dljax.tasks.supervised import MODEL, means
 from dljax.types import Array, Batch, Key, PyTree, Sample, Variables
@@ -61,17 +61,9 @@ def contrastive_divergence(
         grads = jax.tree.map(
             jnp.subtract, together(model, params, made), together(model, params, v)
         )
-        metrics = {f"{MODEL}/loss": jnp.mean(restored(model, params, v)[1])}
-        grads, metrics = axes.mean((grads, metrics))
-        updates, opt = tx.update(grads, state.opt[MODEL], params)
-        extra = {MODEL: {axes.ROWS: {"chain": made}}} if persistent else state.extra
-        state = state._replace(
-            step=state.step + 1,
-            params={MODEL: optax.apply_updates(params, updates)},
-            extra=extra,
-            opt={MODEL: opt},
-        )
-        return state, {**metrics, f"{MODEL}/grad_norm": global_norm(grads)}
+        if persistent:
+            state = state._replace(extra={MODEL: {axes.ROWS: {"chain": made}}})
+        return descended(state, tx, grads, jnp.mean(restored(model, params, v)[1]))
 
     def evaluate(state: State, batch: Batch):
         params, v = state.params[MODEL], flat(batch)

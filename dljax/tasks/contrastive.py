@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from dljax import axes
 from dljax.nn import first_maximum
 from dljax.tasks.linen import initialize
-from dljax.tasks.supervised import MODEL, supervised
-from dljax.types import Array, Batch, Key, Task, Variables
+from dljax.tasks.supervised import MODEL, represented, supervised
+from dljax.types import Array, Batch, Key, Task
 
 
 def _normalized(z: Array) -> Array:
@@ -76,11 +76,7 @@ def contrastive(model: nn.Module, temperature: float = 0.5) -> Task:
         loss, found = nt_xent(z[::2], z[1::2], temperature, batch.get("mask"))
         return {"loss": loss, "accuracy": found}
 
-    def predict(variables: Variables, batch: Batch) -> Array:
-        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
-        return model.apply(given, batch["image"], method="represent")  # type: ignore[return-value]
-
     def init(key: Key, batch: Batch):
         return initialize(key, {MODEL: (model, (batch["image"],))})
 
-    return supervised(model, both, measured)._replace(init=init, predict=predict)
+    return supervised(model, both, measured)._replace(init=init, predict=represented(model))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from dljax import axes
 from dljax.tasks.linen import forward, initialize
-from dljax.tasks.supervised import MODEL, means
+from dljax.tasks.supervised import MODEL, means, represented
 from dljax.types import Array, Aux, Batch, Key, Task, Variables
 
 
@@ -66,11 +66,7 @@ def masked_autoencoding(
     def evaluate(params, extra, batch, key):
         return error(params, extra, batch, key, False)
 
-    def predict(variables: Variables, batch: Batch) -> Array:
-        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
-        return model.apply(given, batch["image"], method="represent")  # type: ignore[return-value]
-
-    return Task(init, {MODEL: loss}, evaluate, predict)
+    return Task(init, {MODEL: loss}, evaluate, represented(model))
 
 
 def filled_in(

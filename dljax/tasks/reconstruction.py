@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from dljax.tasks.linen import forward, initialize
-from dljax.tasks.supervised import MODEL, means
+from dljax.tasks.supervised import MODEL, means, supervised
 from dljax.types import Array, Aux, Batch, Predict, Task, Variables
 
 
@@ -60,33 +60,25 @@ def lightly_regularized(model: nn.Module, *, weight: float = 1e-6) -> Task:
     Evaluation: ``loss``, ``l1`` (per pixel), ``mse`` (per pixel), ``kl`` (nats per image).
     """
 
-    def init(key, batch):
-        return initialize(key, {MODEL: (model, (2 * batch["image"] - 1,))})
+    def signed(batch):
+        return (2 * batch["image"] - 1,)
 
-    def terms(params, extra, batch, key, train: bool):
-        image = 2 * batch["image"] - 1
-        given = params[MODEL], extra[MODEL]
-        output, changed = forward(model, *given, image, key=key, train=train)
+    def measured(output, batch, train):
+        (image,) = signed(batch)
         made, *gaussian = (x.astype(jnp.float32).reshape(len(x), -1) for x in output)
         error = made - image.astype(jnp.float32).reshape(made.shape)
         kl, l1 = kl_to_standard_normal(*gaussian), jnp.mean(jnp.abs(error), -1)
-        rows = {"loss": l1 * error.shape[-1] + weight * kl, "l1": l1, "kl": kl}
-        return dict(means({**rows, "mse": jnp.mean(error**2, -1)}, batch)), changed
+        loss = l1 * error.shape[-1] + weight * kl
+        return {"loss": loss, "l1": l1, "kl": kl, "mse": jnp.mean(error**2, -1)}
 
-    def loss(params, extra, batch, key):
-        metrics, changed = terms(params, extra, batch, key, True)
-        return metrics.pop("loss"), Aux(metrics, {**extra, MODEL: changed})
-
-    def evaluate(params, extra, batch, key):
-        return terms(params, extra, batch, None, False)[0]
+    task = supervised(model, signed, measured)
+    output: Any = task.predict
 
     def predict(variables, batch):
         """The images as restored from the means of their codes, [b, h, w, c] in 0..1."""
-        given = variables.params[MODEL], variables.extra[MODEL]
-        made = forward(model, *given, 2 * batch["image"] - 1, key=None, train=False)[0][0]
-        return jnp.clip((made + 1) / 2, 0.0, 1.0)
+        return jnp.clip((output(variables, batch)[0] + 1) / 2, 0.0, 1.0)
 
-    return Task(init, {MODEL: loss}, evaluate, predict)
+    return task._replace(predict=predict)
 
 
 def variational(model: nn.Module, *, beta: float = 1.0) -> Task:

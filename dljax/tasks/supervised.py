@@ -10,7 +10,7 @@ import numpy as np
 
 from dljax.errors import UserError
 from dljax.tasks.linen import forward, initialize
-from dljax.types import Array, Aux, Batch, Mean, Measures, Task, Variables
+from dljax.types import Array, Aux, Batch, Mean, Measures, Predict, Task, Variables
 
 MODEL = "model"  # name of a task's one player
 Values = Mapping[str, Array | Mean]
@@ -62,6 +62,16 @@ def check_tokens(tokens: Array | np.ndarray, vocabulary: int) -> None:
             f"token {least if least < 0 else most} is none of the model's {vocabulary}: expected 0 to {vocabulary - 1}; build "
             "the model with the vocabulary's size"
         )
+
+
+def represented(model: nn.Module) -> Predict:
+    """The function (variables, batch) -> what ``model.represent`` makes of ``image``, in use."""
+
+    def of(variables: Variables, batch: Batch) -> Array:
+        given = {"params": variables.params[MODEL], **variables.extra[MODEL]}
+        return model.apply(given, batch["image"], method="represent")  # type: ignore[return-value]
+
+    return of
 
 
 def accept(output: Any, batch: Batch) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 import optax
 
 from dljax import EvalSet, Experiment, Phase, Pipeline, learn, models
-from dljax.analysis.graphs import Quantities
+from dljax.analysis.graphs import Quantities, Scatter
 from dljax.data.datasets import molecules
 from dljax.models.graphs import mpnn
 from dljax.tasks.graphs import quantity
@@ -55,7 +55,7 @@ def experiment(
     task, test = quantity(models.build(mpnn, variant)), EvalSet(found.test)
     pipeline = Pipeline(found.train, batch, seed=seed)
     steps = pipeline.steps(epochs)
-    given = (task, test, found.center, found.scale)
+    values = Quantities(task, test, found.center, found.scale, found.linear)
     tx = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(lr, steps, 0.01))
     )
@@ -66,8 +66,8 @@ def experiment(
             steps,
             evals={"validation": EvalSet(found.validation), "test": test},
             looks={
-                "molecules": Quantities(*given, linear=found.linear),
-                "picture": Quantities(*given, molecules.UNITS[dataset], found.linear),
+                "molecules": values,
+                "picture": Scatter(values, molecules.UNITS[dataset]),
             },
             every=pipeline.steps(epochs / 5),
         ),

@@ -39,11 +39,7 @@ def load(*, size: int = 64, data: str = "", fake: bool = False) -> tuple[Arrays,
             f"no file {str(table)!r}: give the folder with captions.tsv, twitter/*.png and google/*.png with "
             "--data FOLDER; or try --fake true"
         )
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    if not rows or not {"file", "split"} <= rows[0].keys():
-        raise UserError(f"{table} has no columns 'file' and 'split'")
-    out = []
+    rows, out = rows_of(table, "file", "split"), []
     for split in ("train", "test"):
         names = [row["file"] for row in rows if row["split"] == split]
         pair = [np.stack([_read(Path(data, s, n), size) for n in names]) for s in STYLES]
@@ -54,7 +50,25 @@ def load(*, size: int = 64, data: str = "", fake: bool = False) -> tuple[Arrays,
 def _read(path: Path, size: int) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"no file {str(path)!r}, which captions.tsv names")
-    out = decoded(path, path)
-    if out.size != (size, size):
-        out = out.resize((size, size), Image.Resampling.BOX)
-    return np.asarray(out)
+    return fitted(decoded(path, path), size)
+
+
+def rows_of(table: Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of a table of tab-separated columns.
+
+    Raises:
+        UserError: one of these is not there.
+    """
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    if not rows or not set(columns) <= rows[0].keys():
+        *most, last = map(repr, columns)
+        raise UserError(f"{table} has no columns {', '.join(most)} and {last}")
+    return rows
+
+
+def fitted(picture: Image.Image, size: int) -> np.ndarray:
+    """A picture with sides of ``size``, uint8 [size, size, c]; every pixel is a mean where it is made smaller."""
+    if picture.size != (size, size):
+        picture = picture.resize((size, size), Image.Resampling.BOX)
+    return np.asarray(picture)

@@ -2,16 +2,15 @@
 CC BY 4.0).
 """
 
-import csv
 import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dljax.data import fake as fake_data
+from dljax.data.datasets.emoji import fitted, rows_of
 from dljax.data.sources.captions import Captioned, captioned
 from dljax.data.sources.formats import decoded
 from dljax.errors import UserError
@@ -37,19 +36,16 @@ def load(*, size: int = 32, data: str = "", fake: bool = False) -> Captioned:
     """
     if fake:
         made = fake_data.images(100, (size, size, 3), 4).arrays["image"]
-        rows = [(f"thing{i // 5} {TONES[i % 5]} skin tone", i // 5, i % 5) for i in range(100)]
-        return _split(made, rows)
+        told = [(f"thing{i // 5} {TONES[i % 5]} skin tone", i // 5, i % 5) for i in range(100)]
+        return _split(made, told)
     table, pictures = Path(data, "tones.tsv"), Path(data, "twitter_tones.zip")
     if not data or not table.is_file() or not pictures.is_file():
         raise UserError(
             f"no tones.tsv and twitter_tones.zip in {data!r}: give the folder that has them with "
             "--data FOLDER; or try --fake true"
         )
-    with table.open(encoding="utf-8", newline="") as lines:
-        found = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    if not found or not {"file", "caption", "base_file", "tone"} <= found[0].keys():
-        raise UserError(f"{table} has no columns 'file', 'caption', 'base_file' and 'tone'")
-    found = [row for row in found if row["tone"] in _CODES]  # of one tone, not of two people's
+    rows = rows_of(table, "file", "caption", "base_file", "tone")
+    found = [row for row in rows if row["tone"] in _CODES]  # of one tone, not of two people's
     bases: Mapping[str, int] = {
         name: i for i, name in enumerate(dict.fromkeys(row["base_file"] for row in found))
     }
@@ -64,10 +60,7 @@ def load(*, size: int = 32, data: str = "", fake: bool = False) -> Captioned:
 
 
 def _read(content: bytes, name: str, size: int) -> np.ndarray:
-    out = decoded(io.BytesIO(content), name)
-    if out.size != (size, size):
-        out = out.resize((size, size), Image.Resampling.BOX)
-    return np.asarray(out)
+    return fitted(decoded(io.BytesIO(content), name), size)
 
 
 def _split(image: np.ndarray, rows: list[tuple[str, int, int]]) -> Captioned:

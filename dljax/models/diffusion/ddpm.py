@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Conv, doubled
+from dljax.nn import Conv
 from dljax.nn.normed_residual import NormedResidual, PlaceAttention
 from dljax.nn.pyramid import check_sides, down_and_up
+from dljax.nn.time import two_layers
 
 # As in the paper's code: uniform with variance 1 / fan_avg, and zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
@@ -52,35 +53,20 @@ class DDPM(nn.Module):
     def __call__(
         self, image: Float[Array, "b h w c"], time: Int[Array, " b"], *, train: bool
     ) -> Float[Array, "b h w c"]:
-        first, last = self.widths[0], len(self.widths) - 1
+        first = self.widths[0]
         check_sides(image.shape, len(self.widths), "a DDPM")
-        t = time_embedding(time, first).astype(image.dtype)
-        t = nn.Dense(4 * first, kernel_init=_INIT, name="time1")(t)
-        t = nn.Dense(4 * first, kernel_init=_INIT, name="time2")(jax.nn.silu(t))
+        t = two_layers(time_embedding(time, first).astype(image.dtype), 4 * first, _INIT)
 
-        def block(x: Array, level: int, name: str, attends: bool | None = None) -> Array:
-            width = self.widths[level]
-            x = NormedResidual(width, self.groups, _INIT, _ZERO, self.dropout, name=name)(
-                x, t, train=train
-            )
-            if level in self.attention if attends is None else attends:
+        def block(x: Array, width: int, name: str, attends: bool) -> Array:
+            residual = NormedResidual(width, self.groups, _INIT, _ZERO, self.dropout, name=name)
+            x = residual(x, t, train=train)
+            if attends:
                 x = PlaceAttention(self.groups, _INIT, _ZERO, name=f"{name}_attention")(x)
             return x
 
-        def middle(x: Array) -> Array:
-            return block(block(x, last, "middle_0", True), last, "middle_1", False)
-
-        def down(x: Array, level: int) -> Array:
-            pad = ((0, 1), (0, 1))  # TensorFlow's SAME on even sides
-            width = self.widths[level]
-            return Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
-
-        def up(x: Array, level: int) -> Array:
-            conv = Conv(self.widths[level], (3, 3), kernel_init=_INIT, name=f"up{level}")
-            return conv(doubled(x))
-
         x = Conv(first, (3, 3), kernel_init=_INIT, name="input")(image)
-        x = down_and_up(x, len(self.widths), self.layers, block, middle, down, up)
+        pad = (0, 1)  # TensorFlow's SAME on even sides
+        x = down_and_up(x, self.widths, self.layers, self.attention, block, pad, _INIT)
         x = jax.nn.silu(nn.GroupNorm(self.groups, name="norm")(x))
         return Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Float, Int
 
-from dljax.nn import Conv, Dropout, dense, doubled
+from dljax.nn import Conv, Dropout, dense
 from dljax.nn.attention import attend
 from dljax.nn.pyramid import check_sides, down_and_up
-from dljax.nn.time import cosines_first
+from dljax.nn.time import cosines_first, two_layers
 
 # PyTorch's own: uniform with variance 1 / (3 fan_in); zero where a residual branch ends.
 _INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -103,12 +103,10 @@ class ImprovedDDPM(nn.Module):
         train: bool,
     ) -> Float[Array, "b h w out"]:
         """The outputs; a label that is no class, such as -1, adds nothing to the time's embedding."""
-        last = len(self.multiples) - 1
-        check_sides(image.shape, len(self.multiples), "an improved DDPM")
-        condition = cosines_first(time, self.width).astype(image.dtype)
-        condition = nn.Dense(4 * self.width, kernel_init=_INIT, name="time1")(condition)
-        condition = jax.nn.silu(condition)
-        condition = nn.Dense(4 * self.width, kernel_init=_INIT, name="time2")(condition)
+        widths = [self.width * multiple for multiple in self.multiples]
+        check_sides(image.shape, len(widths), "an improved DDPM")
+        embedding = cosines_first(time, self.width).astype(image.dtype)
+        condition = two_layers(embedding, 4 * self.width, _INIT)
         if self.classes:
             one_hot = jax.nn.one_hot(label, self.classes, dtype=image.dtype)
             rows = nn.Dense(
@@ -119,27 +117,14 @@ class ImprovedDDPM(nn.Module):
             )
             condition = condition + rows(one_hot)
 
-        def block(x: Array, level: int, name: str, attends: bool | None = None) -> Array:
-            features = self.width * self.multiples[level]
-            x = Residual(features, self.groups, self.dropout, name=name)(x, condition, train=train)
-            if level in self.attention if attends is None else attends:
+        def block(x: Array, width: int, name: str, attends: bool) -> Array:
+            x = Residual(width, self.groups, self.dropout, name=name)(x, condition, train=train)
+            if attends:
                 x = Attention(self.heads, self.groups, name=f"{name}_attention")(x)
             return x
 
-        def middle(x: Array) -> Array:
-            return block(block(x, last, "middle_0", True), last, "middle_1", False)
-
-        def down(x: Array, level: int) -> Array:
-            pad = ((1, 1), (1, 1))
-            width = x.shape[-1]
-            return Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
-
-        def up(x: Array, level: int) -> Array:
-            conv = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")
-            return conv(doubled(x))
-
         x = Conv(self.width, (3, 3), kernel_init=_INIT, name="input")(image)
-        x = down_and_up(x, last + 1, self.layers, block, middle, down, up)
+        x = down_and_up(x, widths, self.layers, self.attention, block, (1, 1), _INIT)
         x = jax.nn.silu(_norm(self.groups, "norm")(x))
         return Conv(self.outputs * self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax import ShapeDtypeStruct
 from jaxtyping import Array, Bool, Float, Int
 
-from dljax.nn import Conv, attend, dense, doubled
+from dljax.nn import Conv, attend, dense
 from dljax.nn.normed_residual import NormedResidual
 from dljax.nn.pyramid import check_sides, down_and_up
-from dljax.nn.time import cosines_first
+from dljax.nn.time import cosines_first, two_layers
 
 _INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")  # PyTorch's own
 _ZERO = nn.initializers.zeros_init()
@@ -108,36 +108,22 @@ class LatentUNet(nn.Module):
         train: bool,
     ) -> Float[Array, "b h w c"]:
         """The noise; ``mask`` is False at places without a token."""
-        last = len(self.multiples) - 1
-        check_sides(image.shape, len(self.multiples), "a latent U-Net")
-        t = cosines_first(time, self.width).astype(image.dtype)
-        t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time1")(t)
-        t = nn.Dense(4 * self.width, kernel_init=_INIT, name="time2")(jax.nn.silu(t))
+        widths = [self.width * multiple for multiple in self.multiples]
+        check_sides(image.shape, len(widths), "a latent U-Net")
+        embedding = cosines_first(time, self.width).astype(image.dtype)
+        t = two_layers(embedding, 4 * self.width, _INIT)
 
-        def block(x: Array, level: int, name: str, reads: bool | None = None) -> Array:
-            width = self.width * self.multiples[level]
+        def block(x: Array, width: int, name: str, reads: bool) -> Array:
             residual = NormedResidual(
                 width, self.groups, _INIT, _ZERO, self.dropout, epsilon=1e-5, name=name
             )
             x = residual(x, t, train=train)
-            if level in self.attention if reads is None else reads:
+            if reads:
                 x = Reader(self.heads, self.groups, name=f"{name}_reader")(x, tokens, mask)
             return x
 
-        def middle(x: Array) -> Array:
-            return block(block(x, last, "middle_0", True), last, "middle_1", False)
-
-        def down(x: Array, level: int) -> Array:
-            pad = ((1, 1), (1, 1))
-            width = x.shape[-1]
-            return Conv(width, (3, 3), (2, 2), pad, kernel_init=_INIT, name=f"down{level}")(x)
-
-        def up(x: Array, level: int) -> Array:
-            conv = Conv(x.shape[-1], (3, 3), kernel_init=_INIT, name=f"up{level}")
-            return conv(doubled(x))
-
         x = Conv(self.width, (3, 3), kernel_init=_INIT, name="input")(image)
-        x = down_and_up(x, last + 1, self.layers, block, middle, down, up)
+        x = down_and_up(x, widths, self.layers, self.attention, block, (1, 1), _INIT)
         x = jax.nn.silu(nn.GroupNorm(self.groups, epsilon=1e-5, name="norm")(x))
         return Conv(self.channels, (3, 3), kernel_init=_ZERO, name="output")(x)
 
